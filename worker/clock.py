@@ -1,0 +1,45 @@
+"""The one place for monotonic time, for sleeping and for jittered back-off.
+
+Wall time never decides anything here: what is stored or compared between processes comes from Redis' clock.
+"""
+
+import asyncio
+import random
+import time
+
+#: seconds on a clock that never jumps; deadlines and durations are measured with it
+monotonic = time.monotonic
+
+#: suspend the current task for so many seconds
+sleep = asyncio.sleep
+
+
+class Backoff:
+    """Delays that double up to a cap, with jitter, so that N workers don't knock at a restarted Redis together."""
+
+    def __init__(self, *, first_s: float = 0.05, most_s: float = 2.0, source: random.Random | None = None) -> None:
+        """Begin at about `first_s` seconds and never exceed `most_s`; `source` of chance is for tests."""
+        self._first_s = first_s
+        self._most_s = most_s
+        self._random = source or random.Random()  # noqa: S311 - jitter is no secret
+        self._failures = 0
+
+    @property
+    def failures(self) -> int:
+        """Return how many delays were given since the last reset."""
+        return self._failures
+
+    def next_s(self) -> float:
+        """Return the next delay in seconds: between half of the doubled step and the whole of it."""
+        # 2 ** failures overflows a float after a week of outage; past the cap the exponent no longer matters
+        step_s = min(self._most_s, self._first_s * 2.0 ** min(self._failures, 30))
+        self._failures += 1
+        return step_s * self._random.uniform(0.5, 1.0)
+
+    def reset(self) -> None:
+        """Start again at the first delay: what failed has worked."""
+        self._failures = 0
+
+    async def pause(self) -> None:
+        """Sleep for the next delay."""
+        await sleep(self.next_s())

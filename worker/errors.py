@@ -1,0 +1,49 @@
+"""Every exception that Swarmline raises on purpose, and the exit code of the command for each.
+
+    SwarmlineError                exit 1
+    ├── ConfigurationError        exit 78   settings, command line or definitions are wrong; nothing was started
+    │   └── ProtocolMismatch      exit 78   the namespace was made for another protocol version or number of shards
+    ├── QueueUnavailable          exit 69   Redis refused us or was lost
+    └── Fenced                              the session of this turn has a younger holder: drop the turn, write nothing
+
+What a request or an agent does wrong is no exception but an outcome of its turn. An exception means that
+infrastructure was lost, that somebody has to change a setting, or that there is a bug.
+"""
+
+EXIT_OK = 0
+EXIT_CRASH = 1
+EXIT_USAGE = 2
+EXIT_UNAVAILABLE = 69
+EXIT_DRAIN_TIMEOUT = 75
+EXIT_CONFIGURATION = 78
+
+
+class SwarmlineError(Exception):
+    """The root of the tree; catch it to catch everything that Swarmline raises on purpose."""
+
+    exit_code = EXIT_CRASH
+
+
+class ConfigurationError(SwarmlineError):
+    """Settings, command line or definitions are wrong; `faults` names every one of them."""
+
+    exit_code = EXIT_CONFIGURATION
+
+    def __init__(self, *faults: str) -> None:
+        """Take one line for each fault."""
+        self.faults = faults
+        super().__init__("\n".join(faults))
+
+
+class ProtocolMismatch(ConfigurationError):
+    """The namespace in Redis has another protocol version or number of shards than this worker."""
+
+
+class QueueUnavailable(SwarmlineError):
+    """Redis refused a command or the connection was lost; whether the command was applied is unknown."""
+
+    exit_code = EXIT_UNAVAILABLE
+
+
+class Fenced(SwarmlineError):
+    """A younger holder has this session; whatever this turn still wants to write is void."""
