@@ -1,0 +1,1 @@
+"""Tools for tests: each file has one."""

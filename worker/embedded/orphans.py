@@ -1,0 +1,30 @@
+"""Let a child process die with its parent, even if the parent gets SIGKILL."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+PR_SET_PDEATHSIG = 1
+
+
+def dying_with_parent() -> Callable[[], None] | None:
+    """Return a `preexec_fn` for subprocess.Popen that has the kernel kill the child when its parent dies.
+
+    Linux only; None elsewhere. The kernel watches the *thread* that starts the child, so start it from one that lives
+    as long as the child should, normally the main thread.
+    """
+    if sys.platform != "linux":
+        return None
+    # Loaded before the fork: between fork and exec nothing may allocate or take the import lock.
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent_pid = os.getpid()
+
+    def die_with_parent() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died between the fork and the line above: then no signal ever comes.
+        if os.getppid() != parent_pid:
+            os._exit(1)
+
+    return die_with_parent
