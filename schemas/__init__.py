@@ -1,0 +1,83 @@
+"""What goes over the wire: protocol version 1 as strict models, names and keys; imports nothing of ours."""
+
+from schemas.dead_letters import DeadLetter, DeadReason, from_dead_fields, redrive_fields, redrive_id, to_dead_fields
+from schemas.errors import BadItem, BadRequest, WireError
+from schemas.events import BusEvent, CustomEvent, EventType, Source, parse_event, parse_turn_events
+from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys
+from schemas.names import PROTOCOL_VERSION, is_client_id, is_name, is_reply_to, is_request_id, shard_of
+from schemas.replies import (
+    Accepted,
+    ClientItem,
+    Delta,
+    Emit,
+    ErrorCode,
+    Notify,
+    Reply,
+    ReplyError,
+    Status,
+    parse_client_item,
+    parse_reply,
+    parse_result,
+)
+from schemas.requests import (
+    BODIES,
+    CONTROL_LANE,
+    OPENING_KINDS,
+    SESSION_LANE,
+    Body,
+    Mode,
+    RequestKind,
+    WhenBusy,
+    parse_body,
+)
+from schemas.wire import Request, from_fields, to_fields
+
+__all__ = [
+    "BODIES",
+    "CONTROL_LANE",
+    "DEFAULT_NAMESPACE",
+    "OPENING_KINDS",
+    "PROTOCOL_VERSION",
+    "SESSION_LANE",
+    "Accepted",
+    "BadItem",
+    "BadRequest",
+    "Body",
+    "BusEvent",
+    "ClientItem",
+    "CustomEvent",
+    "DeadLetter",
+    "DeadReason",
+    "Delta",
+    "Emit",
+    "ErrorCode",
+    "EventType",
+    "Mode",
+    "Notify",
+    "Reply",
+    "ReplyError",
+    "Request",
+    "RequestKind",
+    "ShardKeys",
+    "Source",
+    "Status",
+    "WhenBusy",
+    "WireError",
+    "from_dead_fields",
+    "from_fields",
+    "is_client_id",
+    "is_name",
+    "is_reply_to",
+    "is_request_id",
+    "parse_body",
+    "parse_client_item",
+    "parse_event",
+    "parse_reply",
+    "parse_result",
+    "parse_turn_events",
+    "redrive_fields",
+    "redrive_id",
+    "shard_of",
+    "to_dead_fields",
+    "to_fields",
+]
