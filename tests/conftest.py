@@ -21,9 +21,7 @@ settings.load_profile("swarmline")
 class StartServer(Protocol):
     """Start a server of the test's own, to be killed, frozen or restarted; arguments as for `Server`."""
 
-    def __call__(
-        self, *, tcp: bool = False, appendonly: bool = False, options: tuple[str, ...] = ()
-    ) -> Server: ...
+    def __call__(self, *, tcp: bool = False, appendonly: bool = False, options: tuple[str, ...] = ()) -> Server: ...
 
 
 @pytest.fixture(scope="session")
