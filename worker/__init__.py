@@ -1,0 +1,39 @@
+"""Swarmline: conversations with swarms of agents on a message queue; this is the door for definitions."""
+
+from worker.core.messages import Message, ToolCall
+from worker.definitions.agent import Agent
+from worker.definitions.app import App
+from worker.definitions.callbacks import AgentCallbacks, PolicyCallbacks, SwarmCallbacks, ToolCallbacks
+from worker.definitions.completion import Completion, CompletionMessage, CompletionRequest, ToolSpec
+from worker.definitions.errors import DefinitionError
+from worker.definitions.policy import Policy
+from worker.definitions.session_info import SessionInfo
+from worker.definitions.states import State
+from worker.definitions.swarm import Swarm, Texts
+from worker.definitions.tools import Tool, tool
+from worker.definitions.turn import StateHandle, Turn
+
+__all__ = [
+    "Agent",
+    "AgentCallbacks",
+    "App",
+    "Completion",
+    "CompletionMessage",
+    "CompletionRequest",
+    "DefinitionError",
+    "Message",
+    "Policy",
+    "PolicyCallbacks",
+    "SessionInfo",
+    "State",
+    "StateHandle",
+    "Swarm",
+    "SwarmCallbacks",
+    "Texts",
+    "Tool",
+    "ToolCall",
+    "ToolCallbacks",
+    "ToolSpec",
+    "Turn",
+    "tool",
+]

@@ -1,0 +1,1 @@
+"""Pure rules of sessions and turns: no I/O, no event loop, no clock."""

@@ -1,0 +1,1 @@
+"""The rooms of one request: what happens between claim and commit."""

@@ -1,0 +1,120 @@
+"""The state of one session in the memory of its holder, from claim to release."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
+from pydantic import JsonValue, TypeAdapter
+from pydantic_core import from_json, to_json
+
+_DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+
+
+class Snapshot(NamedTuple):
+    """What a turn may change in a session document; compared by identity, because nothing in it is changed in place."""
+
+    active_agent: str
+    stack: list[str]
+    states: dict[str, JsonValue]
+    memory: dict[str, JsonValue]
+
+
+class Session:
+    """One session; lists and dicts of the document are replaced, never changed in place, so a snapshot costs nothing.
+
+    `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
+    JSON object; `history_length` counts all records in Redis. `banned` names the policies that ban this client.
+    """
+
+    __slots__ = (
+        "active_agent",
+        "banned",
+        "client_id",
+        "default_agent",
+        "history",
+        "history_length",
+        "memory",
+        "stack",
+        "states",
+        "swarm_name",
+        "turn",
+    )
+
+    def __init__(self, *, client_id: str, swarm_name: str, default_agent: str) -> None:
+        """Open a fresh session."""
+        self.client_id = client_id
+        self.swarm_name = swarm_name
+        self.default_agent = default_agent
+        self.turn = 0
+        self.active_agent = default_agent
+        self.stack: list[str] = []
+        self.states: dict[str, JsonValue] = {}
+        self.memory: dict[str, JsonValue] = {}
+        self.history: list[bytes | str] = []
+        self.history_length = 0
+        self.banned: set[str] = set()
+
+    @classmethod
+    def load(  # noqa: PLR0913 - the fields of one claim, named at every call
+        cls,
+        *,
+        client_id: str,
+        swarm_name: str,
+        default_agent: str,
+        turn: int,
+        document: bytes,
+        history: Sequence[bytes],
+        history_length: int,
+        banned: set[str],
+    ) -> Self:
+        """Build the session that a claim returned; an empty document means that everything is default."""
+        session = cls(client_id=client_id, swarm_name=swarm_name, default_agent=default_agent)
+        session.turn = turn
+        session.history = [*history]
+        session.history_length = history_length
+        session.banned = banned
+        if document:
+            session._read(document)
+        return session
+
+    def document(self) -> str:
+        """Return what a commit stores: compact JSON of all that differs from the default, `""` when nothing does."""
+        parts: dict[str, object] = {}
+        if self.active_agent != self.default_agent:
+            parts["activeAgent"] = self.active_agent
+        if self.stack:
+            parts["stack"] = self.stack
+        if self.states:
+            parts["states"] = self.states
+        if self.memory:
+            parts["memory"] = self.memory
+        return to_json(parts).decode() if parts else ""
+
+    def snapshot(self) -> Snapshot:
+        """Return what a rollback needs; costs no copy."""
+        return Snapshot(self.active_agent, self.stack, self.states, self.memory)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Go back to a snapshot."""
+        self.active_agent, self.stack, self.states, self.memory = snapshot
+
+    def differs_from(self, snapshot: Snapshot) -> bool:
+        """Tell whether the document changed since the snapshot was taken."""
+        return (
+            self.stack is not snapshot.stack
+            or self.states is not snapshot.states
+            or self.memory is not snapshot.memory
+            or self.active_agent != snapshot.active_agent
+        )
+
+    def _read(self, document: bytes) -> None:
+        parts = _DOCUMENT.validate_python(from_json(document))
+        active_agent, stack = parts.get("activeAgent"), parts.get("stack")
+        states, memory = parts.get("states"), parts.get("memory")
+        if isinstance(active_agent, str):
+            self.active_agent = active_agent
+        if isinstance(stack, list):
+            self.stack = [name for name in stack if isinstance(name, str)]
+        if isinstance(states, dict):
+            self.states = states
+        if isinstance(memory, dict):
+            self.memory = memory

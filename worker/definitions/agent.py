@@ -1,0 +1,72 @@
+"""Agents: a prompt, a completion, and what they may call and hand over to."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+
+from worker.core.messages import ToolCall
+from worker.definitions.callbacks import AgentCallbacks
+from worker.definitions.completion import Completion, CompletionFunction, CompletionMessage
+from worker.definitions.handoffs import handoff_tool
+from worker.definitions.session_info import SessionInfo
+from worker.definitions.tools import Tool
+
+Lines = str | Sequence[str]
+Prompt = str | Callable[[SessionInfo], str | Awaitable[str]]
+SystemLines = Callable[[SessionInfo], Lines | Awaitable[Lines]]
+#: returns what is wrong with an answer, None when it is fine
+OutputCheck = Callable[[str], str | None | Awaitable[str | None]]
+Transform = Callable[[str, SessionInfo], str | Awaitable[str]]
+MapMessage = Callable[[CompletionMessage, SessionInfo], CompletionMessage | Awaitable[CompletionMessage]]
+MapToolCalls = Callable[[Sequence[ToolCall], SessionInfo], Sequence[ToolCall] | Awaitable[Sequence[ToolCall]]]
+
+DEFAULT_KEEP_MESSAGES = 15
+DEFAULT_MAX_TOOL_CALLS = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Agent:
+    """One who answers.
+
+    `prompt` and `system` are fixed lines, `system_dynamic` computes more for each question. `keep_messages` bounds
+    what the model sees of the history. Of one answer's tool calls the last `max_tool_calls` run. `handoffs` names
+    agents of the same swarm: each gives the model a tool `transfer_to_<name>`. `validate` returns what is wrong with
+    an answer (default: empty, or a tool call written as text), `transform` changes what the client reads, `map` and
+    `map_tool_calls` change what the model gave. `states` restricts which states its tools may use (None = all).
+    """
+
+    name: str
+    _: KW_ONLY
+    prompt: Prompt = ""
+    completion: Completion | CompletionFunction
+    tools: Sequence[Tool] = ()
+    handoffs: Sequence[str] = ()
+    system: Lines = ()
+    system_dynamic: SystemLines | None = None
+    keep_messages: int = DEFAULT_KEEP_MESSAGES
+    max_tool_calls: int = DEFAULT_MAX_TOOL_CALLS
+    validate: OutputCheck | None = None
+    transform: Transform | None = None
+    map: MapMessage | None = None
+    map_tool_calls: MapToolCalls | None = None
+    callbacks: AgentCallbacks = field(default_factory=AgentCallbacks)
+    completion_timeout_s: float = 60
+    tool_timeout_s: float = 60
+    states: Sequence[str] | None = None
+
+    @cached_property
+    def complete(self) -> CompletionFunction:
+        """Return the function that asks the model, whichever form `completion` was given in."""
+        method = getattr(self.completion, "complete", None)
+        return method if method is not None else self.completion  # pyright: ignore[reportReturnType] - checked by App
+
+    @cached_property
+    def all_tools(self) -> tuple[Tool, ...]:
+        """Return the agent's own tools and those that its hand-offs give it."""
+        return (*self.tools, *(handoff_tool(target) for target in self.handoffs))
+
+    @cached_property
+    def system_lines(self) -> tuple[str, ...]:
+        """Return the fixed system lines that are not empty, without the prompt."""
+        lines = (self.system,) if isinstance(self.system, str) else tuple(self.system)
+        return tuple(line for line in lines if line)

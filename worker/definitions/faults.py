@@ -1,0 +1,119 @@
+"""What can be wrong with an application before it runs: every fault is found, not only the first."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from schemas.names import is_name
+from worker.definitions.agent import Agent
+from worker.definitions.policy import Policy
+from worker.definitions.states import State
+from worker.definitions.swarm import Swarm
+from worker.definitions.tools import Tool
+
+_WHEN_BUSY = ("enqueue", "reject", "interrupt", "rollback", "coalesce", "throttle")
+
+
+def faults_of(swarms: Sequence[Swarm]) -> list[str]:
+    """Return one sentence for each fault of these swarms, in order of definition."""
+    if not swarms:
+        return ["an App needs at least one swarm"]
+    wrong = [f"swarms holds {item!r}, which is not a Swarm" for item in swarms if not isinstance(item, Swarm)]  # pyright: ignore[reportUnnecessaryIsInstance] - users may not run a type checker
+    if wrong:
+        return wrong
+    faults = _doubles("the app", "swarm", [swarm.name for swarm in swarms])
+    for swarm in swarms:
+        faults.extend(_swarm_faults(swarm))
+    return faults
+
+
+def _swarm_faults(swarm: Swarm) -> Iterator[str]:
+    where = f"swarm {swarm.name!r}"
+    yield from _name_faults(where, swarm.name)
+    misplaced = [
+        *_misplaced(where, "agents", swarm.agents, Agent),
+        *_misplaced(where, "policies", swarm.policies, Policy),
+        *_misplaced(where, "states", swarm.states, State),
+    ]
+    if misplaced:
+        yield from misplaced
+        return
+    yield from _doubles(where, "agent", [agent.name for agent in swarm.agents])
+    yield from _doubles(where, "policy", [policy.name for policy in swarm.policies])
+    yield from _doubles(where, "state", [state.name for state in swarm.states])
+    if swarm.default_agent not in swarm.agents_by_name:
+        yield f"{where}: default_agent {swarm.default_agent!r} is not one of its agents ({_listed(swarm)})"
+    yield from _limit_faults(where, swarm)
+    for policy in swarm.policies:
+        yield from _name_faults(f"{where}, policy {policy.name!r}", policy.name)
+    for agent in swarm.agents:
+        yield from _agent_faults(f"{where}, agent {agent.name!r}", agent, swarm)
+
+
+def _agent_faults(where: str, agent: Agent, swarm: Swarm) -> Iterator[str]:
+    yield from _name_faults(where, agent.name)
+    if not callable(getattr(agent.completion, "complete", agent.completion)):
+        yield f"{where}: completion {agent.completion!r} has no method `complete` and is no function"
+    for target in agent.handoffs:
+        if target not in swarm.agents_by_name:
+            yield f"{where}: hand-off to {target!r}, which is not an agent of the swarm ({_listed(swarm)})"
+        elif target == agent.name:
+            yield f"{where}: hand-off to itself"
+    for name in agent.states or ():
+        if swarm.states and name not in {state.name for state in swarm.states}:
+            yield f"{where}: state {name!r} is not one of the swarm's states"
+    yield from _agent_limit_faults(where, agent)
+    yield from _misplaced(where, "tools", agent.tools, Tool, hint="; decorate the function with @tool")
+    tools = [item for item in agent.all_tools if isinstance(item, Tool)]  # pyright: ignore[reportUnnecessaryIsInstance] - see _misplaced
+    yield from _doubles(where, "tool", [item.name for item in tools])
+    for item in tools:
+        yield from _name_faults(f"{where}, tool {item.name!r}", item.name)
+
+
+def _limit_faults(where: str, swarm: Swarm) -> Iterator[str]:
+    if swarm.when_busy not in _WHEN_BUSY:
+        yield f"{where}: when_busy {swarm.when_busy!r} is not one of {', '.join(_WHEN_BUSY)}"
+    if swarm.bus not in ("session", "all"):
+        yield f"{where}: bus {swarm.bus!r} is neither 'session' nor 'all'"
+    if swarm.resque_strategy not in ("flush", "recomplete", "custom"):
+        yield f"{where}: resque_strategy {swarm.resque_strategy!r} is not flush, recomplete or custom"
+    if swarm.resque_strategy == "custom" and swarm.resque is None:
+        yield f"{where}: resque_strategy 'custom' needs the function resque"
+    if not swarm.texts.placeholders:
+        yield f"{where}: texts.placeholders is empty"
+    if swarm.session_ttl < timedelta(seconds=1):
+        yield f"{where}: session_ttl {swarm.session_ttl} is shorter than a second"
+    for name in ("turn_timeout_s", "max_mailbox", "max_nested_executions", "history_max", "stack_max"):
+        if getattr(swarm, name) <= 0:
+            yield f"{where}: {name} must be positive"
+    if swarm.throttle_s < 0:
+        yield f"{where}: throttle_s must not be negative"
+
+
+def _agent_limit_faults(where: str, agent: Agent) -> Iterator[str]:
+    if agent.keep_messages < 0:
+        yield f"{where}: keep_messages must not be negative"
+    for name in ("completion_timeout_s", "tool_timeout_s"):
+        if getattr(agent, name) <= 0:
+            yield f"{where}: {name} must be positive"
+
+
+def _name_faults(where: str, name: str) -> Iterator[str]:
+    if not is_name(name):
+        yield f"{where}: a name has 1 to 64 characters of A-Z a-z 0-9 _ . -"
+
+
+def _doubles(where: str, what: str, names: Iterable[str]) -> list[str]:
+    return [f"{where}: {what} {name!r} is defined {n} times" for name, n in Counter(names).items() if n > 1]
+
+
+def _misplaced(where: str, field: str, items: Sequence[object], kind: type, hint: str = "") -> list[str]:
+    return [
+        f"{where}: {field} holds {item!r}, which is not a {kind.__name__}{hint}"
+        for item in items
+        if not isinstance(item, kind)
+    ]
+
+
+def _listed(swarm: Swarm) -> str:
+    return ", ".join(agent.name for agent in swarm.agents) or "it has none"

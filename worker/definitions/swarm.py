@@ -1,0 +1,94 @@
+"""Swarms: agents that share sessions, and the rules of those sessions."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from typing import Literal
+
+from pydantic import JsonValue
+
+from worker.definitions.agent import Agent
+from worker.definitions.callbacks import SwarmCallbacks
+from worker.definitions.policy import Policy
+from worker.definitions.session_info import SessionInfo
+from worker.definitions.states import State
+
+WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback", "coalesce", "throttle"]
+ResqueStrategy = Literal["flush", "recomplete", "custom"]
+Bus = Literal["session", "all"]
+#: answers in the place of a model whose answer was no use
+Resque = Callable[[SessionInfo], str | Awaitable[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """The words that a swarm says by itself."""
+
+    #: one of these is the answer when the agent has none
+    placeholders: Sequence[str] = ("Sorry, I missed that. Could you say it again?", "Sorry, could you repeat that?")
+    #: the answer of a client that is banned by a policy the swarm no longer has
+    banned: str = "I can't talk about that."
+    #: user line that starts the history afresh after a failure
+    flush: str = "Start the conversation afresh."
+    #: user line that asks the model again under `resque_strategy="recomplete"`
+    recomplete: str = "Your last answer was empty or malformed. Answer again, in plain words."
+
+
+@dataclass(frozen=True, eq=False)
+class Swarm:
+    """A set of agents, one of them default, with policies and the life of their sessions.
+
+    `when_busy` is what an execute request meets when its session is busy and it does not say itself; `throttle_s` is
+    the window of `throttle`. `bus="session"` publishes the bus events of sessions, `"all"` every event there is.
+    `history_max` caps the records kept in Redis, `stack_max` the agents remembered for going back.
+    """
+
+    name: str
+    _: KW_ONLY
+    agents: Sequence[Agent]
+    default_agent: str
+    policies: Sequence[Policy] = ()
+    states: Sequence[State] = ()
+    callbacks: SwarmCallbacks = field(default_factory=SwarmCallbacks)
+    session_ttl: timedelta = timedelta(minutes=15)
+    turn_timeout_s: float = 300
+    when_busy: WhenBusy = "enqueue"
+    throttle_s: float = 1
+    max_mailbox: int = 1000
+    resque_strategy: ResqueStrategy = "flush"
+    resque: Resque | None = None
+    texts: Texts = field(default_factory=Texts)
+    bus: Bus = "session"
+    max_nested_executions: int = 20
+    history_max: int = 1000
+    stack_max: int = 100
+    output_max_bytes: int = 1_048_576
+    bury_agent_errors: bool = False
+
+    @cached_property
+    def history_window(self) -> int:
+        """Return how many of the newest history records a claim must read."""
+        return max((agent.keep_messages for agent in self.agents), default=0) + 1
+
+    @cached_property
+    def session_ttl_ms(self) -> int:
+        """Return the life of an idle session in ms."""
+        return int(self.session_ttl.total_seconds() * 1000)
+
+    @cached_property
+    def agents_by_name(self) -> dict[str, Agent]:
+        """Return agents by name."""
+        return {agent.name: agent for agent in self.agents}
+
+    def admission_settings(self) -> dict[str, JsonValue]:
+        """Return what the admission script must know of this swarm."""
+        return {
+            "when_busy": self.when_busy,
+            "throttle_ms": int(self.throttle_s * 1000),
+            "max_mailbox": self.max_mailbox,
+            "ttl_ms": self.session_ttl_ms,
+            "has_policies": bool(self.policies),
+            "history_window": self.history_window,
+            "history_max": self.history_max,
+        }

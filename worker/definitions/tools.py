@@ -1,0 +1,116 @@
+"""Tools: functions that an agent may call, with a schema from their signature."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from functools import cached_property
+from typing import cast, get_type_hints, overload
+
+from pydantic import BaseModel, ConfigDict, JsonValue, create_model
+
+from worker.core.messages import ToolCall
+from worker.definitions.callbacks import ToolCallbacks
+from worker.definitions.session_info import SessionInfo
+from worker.definitions.turn import Turn
+
+ToolFunction = Callable[..., object]
+IsAvailable = Callable[[SessionInfo], bool | Awaitable[bool]]
+ValidateCall = Callable[[ToolCall, SessionInfo], bool | Awaitable[bool]]
+
+
+@dataclass(frozen=True, eq=False)
+class Tool:
+    """One tool; make it with the decorator `tool`.
+
+    The function gets the turn first if it has a parameter for it, then the arguments that the model gave, checked
+    against the annotations. It may be sync (it then runs in a thread) or async. Text that it returns is committed as
+    the output of the call; other JSON values are turned into text. `timeout_s` None means the agent's.
+    """
+
+    name: str
+    _: KW_ONLY
+    function: ToolFunction
+    description: str = ""
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    arguments_model: type[BaseModel] | None = None
+    turn_parameter: str = "turn"
+    navigates_to: str = ""
+    ends_turn: bool = False
+    timeout_s: float | None = None
+    validate: ValidateCall | None = None
+    is_available: IsAvailable | None = None
+    callbacks: ToolCallbacks = field(default_factory=ToolCallbacks)
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call the function itself, as a test would."""
+        return self.function(*args, **kwargs)
+
+    @cached_property
+    def is_async(self) -> bool:
+        """Tell whether the function is a coroutine function; one that is not runs in a thread."""
+        return inspect.iscoroutinefunction(self.function)
+
+
+@overload
+def tool(function: ToolFunction) -> Tool: ...
+@overload
+def tool(
+    *,
+    name: str = "",
+    description: str = "",
+    timeout_s: float | None = None,
+    validate: ValidateCall | None = None,
+    is_available: IsAvailable | None = None,
+    callbacks: ToolCallbacks | None = None,
+) -> Callable[[ToolFunction], Tool]: ...
+def tool(function: ToolFunction | None = None, **options: object) -> Tool | Callable[[ToolFunction], Tool]:
+    """Make a tool of a function: its docstring is the description, its annotations are the schema.
+
+    Use it bare, or with any of `name`, `description`, `timeout_s`, `validate`, `is_available`, `callbacks`.
+    """
+    if function is not None:
+        return _tool_of(function, {})
+    return lambda decorated: _tool_of(decorated, options)
+
+
+def _tool_of(function: ToolFunction, options: Mapping[str, object]) -> Tool:
+    given = {name: value for name, value in options.items() if value}
+    signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
+    turn_parameter = _turn_parameter(signature, hints)
+    model = _arguments_model(function, signature, hints, turn_parameter)
+    fields: dict[str, object] = {
+        "name": function.__name__,
+        "description": inspect.getdoc(function) or "",
+        "function": function,
+        "arguments_model": model,
+        "parameters": _schema_of(model),
+        "turn_parameter": turn_parameter,
+    }
+    return Tool(**(fields | given))  # pyright: ignore[reportArgumentType] - names and types as in the overload
+
+
+def _turn_parameter(signature: inspect.Signature, hints: Mapping[str, object]) -> str:
+    """Return the name of the parameter that takes the turn, `""` when the function has none."""
+    for name in signature.parameters:
+        if hints.get(name) is Turn or (name == "turn" and name not in hints):
+            return name
+    return ""
+
+
+def _arguments_model(
+    function: ToolFunction, signature: inspect.Signature, hints: Mapping[str, object], turn_parameter: str
+) -> type[BaseModel]:
+    fields: dict[str, tuple[object, object]] = {}
+    for name, parameter in signature.parameters.items():
+        if name == turn_parameter or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[name] = (hints.get(name, str), default)
+    config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
+    return cast("type[BaseModel]", create_model(function.__name__, __config__=config, **fields))  # pyright: ignore
+
+
+def _schema_of(model: type[BaseModel]) -> dict[str, JsonValue]:
+    schema = cast("dict[str, JsonValue]", model.model_json_schema())
+    schema.pop("title", None)
+    return schema

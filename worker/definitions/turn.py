@@ -1,0 +1,175 @@
+"""What tools and callbacks may do with the turn they run in."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import ParamSpec, Protocol, TypeVar
+
+from pydantic import JsonValue
+
+from worker.core.messages import Message
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+#: computes a new state from the previous one; sync or async
+StateUpdate = Callable[[JsonValue], JsonValue | Awaitable[JsonValue]]
+
+
+class StateHandle(Protocol):
+    """One named state of the session."""
+
+    async def get(self) -> JsonValue:
+        """Return the value after all updates that were asked for before this call."""
+        ...
+
+    async def set(self, update: StateUpdate) -> JsonValue:
+        """Apply `update` after all earlier updates; return the new value."""
+        ...
+
+    async def clear(self) -> JsonValue:
+        """Go back to the default of the state; return it."""
+        ...
+
+
+class Turn(Protocol):
+    """The turn that a tool or a callback runs in; `deadline` is Unix ms by Redis' clock, None = no deadline."""
+
+    @property
+    def client_id(self) -> str: ...
+    @property
+    def swarm_name(self) -> str: ...
+    @property
+    def agent_name(self) -> str: ...
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def attempt(self) -> int: ...
+    @property
+    def payload(self) -> JsonValue: ...
+    @property
+    def deadline(self) -> int | None: ...
+
+    async def emit(self, text: str) -> None:
+        """Send text to the client now, during the turn; it passes the output policies first."""
+        ...
+
+    async def notify(self, text: str) -> None:
+        """Send text to the client beside the conversation; it passes the output policies first."""
+        ...
+
+    async def execute(self, text: str) -> str:
+        """Ask the active agent in tool mode; its answer becomes the answer of this turn and is returned."""
+        ...
+
+    async def run(self, text: str) -> str:
+        """Ask the active agent without history, policies and tools; return its answer."""
+        ...
+
+    async def change_agent(self, agent_name: str) -> bool:
+        """Make another agent of the swarm the active one; False when it is not of this swarm."""
+        ...
+
+    async def change_to_default_agent(self) -> bool:
+        """Make the default agent the active one."""
+        ...
+
+    async def change_to_prev_agent(self) -> bool:
+        """Go back to the agent that was active before; False when there is none."""
+        ...
+
+    async def commit_user_message(self, message: str, mode: str = "tool", payload: JsonValue = None) -> None:
+        """Add a user message to the history; nothing answers it."""
+        ...
+
+    async def commit_system_message(self, message: str) -> None:
+        """Add a system message for the active agent to the history."""
+        ...
+
+    async def commit_developer_message(self, message: str) -> None:
+        """Add a developer message to the history."""
+        ...
+
+    async def commit_assistant_message(self, message: str) -> None:
+        """Add an answer to the history that no model gave."""
+        ...
+
+    async def commit_tool_output(self, tool_id: str, content: str) -> None:
+        """Add the output of a tool call to the history; releases the next call of the batch."""
+        ...
+
+    async def commit_tool_request(self, requests: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[str]:
+        """Add calls, each (tool name, arguments), to the history as if the model had asked; return their new ids."""
+        ...
+
+    async def commit_flush(self) -> None:
+        """Hide all history so far from the model."""
+        ...
+
+    async def commit_stop_tools(self) -> None:
+        """Run no further call of the batch under way."""
+        ...
+
+    async def cancel_output(self) -> None:
+        """End the turn as `cancelled` once the tool under way returns."""
+        ...
+
+    def history(self) -> list[Message]:
+        """Return the raw records of the window."""
+        ...
+
+    def agent_history(self) -> list[Message]:
+        """Return what the active agent's model would see, prompt lines left out."""
+        ...
+
+    def user_history(self) -> list[Message]:
+        """Return the messages that the client itself wrote."""
+        ...
+
+    def assistant_history(self) -> list[Message]:
+        """Return the answers."""
+        ...
+
+    def last_user_message(self) -> str | None:
+        """Return the newest message that the client itself wrote."""
+        ...
+
+    def last_assistant_message(self) -> str | None:
+        """Return the newest answer."""
+        ...
+
+    def last_system_message(self) -> str | None:
+        """Return the newest committed system message."""
+        ...
+
+    def last_tool_message(self) -> str | None:
+        """Return the newest tool output."""
+        ...
+
+    def navigation_route(self) -> frozenset[str]:
+        """Return the agents that were navigated to in this turn."""
+        ...
+
+    def state(self, name: str) -> StateHandle:
+        """Return a state of the session; raises `UnknownStateError` for one the active agent does not list."""
+        ...
+
+    def memory(self) -> Mapping[str, JsonValue]:
+        """Return the memory of the session."""
+        ...
+
+    def remember(self, values: Mapping[str, JsonValue]) -> None:
+        """Merge values into the memory of the session."""
+        ...
+
+    async def step(
+        self, name: str, fn: Callable[_P, Awaitable[_R] | _R], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _R:
+        """Run `fn` once; after a crash its recorded result (JSON) is returned and `fn` is not called again."""
+        ...
+
+    def idempotency_key(self, name: str) -> str:
+        """Return a key that is the same in every attempt of this turn, to pass on to systems with side effects."""
+        ...
+
+    def event(self, topic: str, payload: JsonValue) -> None:
+        """Publish a custom bus event."""
+        ...
