@@ -89,9 +89,25 @@ class ServerProcess:
         listen = ["--port", str(address.port), "--bind", "127.0.0.1", "--protected-mode", "no"]
         if address.socket_path is not None:
             listen += ["--unixsocket", str(address.socket_path), "--unixsocketperm", "700"]
-        if address.password:
-            listen += ["--requirepass", address.password]
-        return [str(self.binary), *listen, "--dir", str(self.directory), "--daemonize", "no", *self._options]
+        return [
+            str(self.binary),
+            *self._secret_config(),
+            *listen,
+            "--dir",
+            str(self.directory),
+            "--daemonize",
+            "no",
+            *self._options,
+        ]
+
+    def _secret_config(self) -> list[str]:
+        if not self.address.password:
+            return []
+        # In a file, since every user of the machine can read a command line.
+        path = self.directory / "secret.conf"
+        path.touch(mode=0o600)
+        path.write_text(f"requirepass {self.address.password}\n")
+        return [str(path)]
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_WITHIN_S
@@ -100,7 +116,7 @@ class ServerProcess:
                 self.kill()
                 message = f"{self.binary} did not start:\n{self.log_tail()}"
                 raise ServerStartError(message)
-            time.sleep(POLL_EVERY_S)
+            time.sleep(POLL_EVERY_S)  # noqa: TID251 - another process tells us nothing while it starts
 
     def _end(self, number: signal.Signals) -> None:
         atexit.unregister(self.kill)
