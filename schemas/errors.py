@@ -9,9 +9,9 @@ class WireError(ValueError):
     """Something on the wire that protocol version 1 does not allow; the text says what, without quoting values."""
 
 
-class BadRequest(WireError):  # noqa: N818 - it names what the sender sent
+class BadRequest(WireError):
     """A request that can't be taken on as it is; the text says what its sender must change."""
 
 
-class BadItem(WireError):  # noqa: N818 - as above
+class BadItem(WireError):
     """A reply, client-channel item, bus event or dead letter that this version can't read."""

@@ -40,7 +40,6 @@ class Request(WireModel):
 
 
 _REQUIRED: Final = ("v", "requestId", "clientId", "swarmName", "kind")
-_TEXTS: Final = ("replyTo", "traceparent", "tracestate")
 
 
 def to_fields(request: Request) -> dict[str, str]:
@@ -72,22 +71,18 @@ def from_fields(fields: Mapping[bytes, bytes] | Mapping[str, str] | Mapping[byte
     missing = [key for key in _REQUIRED if key not in texts]
     if missing:
         raise BadRequest(f"fields are missing: {', '.join(missing)}")
+    values: dict[str, object] = {
+        **texts,
+        "v": _integer(texts, "v"),
+        "kind": _kind(texts["kind"]),
+        "body": texts.get("body") or "{}",
+        "whenBusy": _when_busy(texts.get("whenBusy", "")),
+        "force": _force(texts.get("force", "")),
+        "deadlineMs": _integer(texts, "deadlineMs"),
+        "sentAtMs": _integer(texts, "sentAtMs"),
+    }
     try:
-        return Request(
-            v=_integer(texts, "v") or 0,
-            request_id=texts["requestId"],
-            client_id=texts["clientId"],
-            swarm_name=texts["swarmName"],
-            kind=_kind(texts["kind"]),
-            body=texts.get("body") or "{}",
-            when_busy=_when_busy(texts.get("whenBusy", "")),
-            force=_force(texts.get("force", "")),
-            reply_to=texts.get("replyTo", ""),
-            deadline_ms=_integer(texts, "deadlineMs"),
-            traceparent=texts.get("traceparent", ""),
-            tracestate=texts.get("tracestate", ""),
-            sent_at_ms=_integer(texts, "sentAtMs"),
-        )
+        return Request.model_validate(values, by_alias=True, by_name=False)
     except ValidationError as fault:
         raise BadRequest(describe(fault)) from None
 
