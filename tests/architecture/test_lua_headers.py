@@ -1,16 +1,20 @@
 """The header of each Lua script tells the truth: an undocumented slot, or a documented one that nobody reads, fails."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.processes import ROOT
+from worker.store.script import assemble
 
 LUA = ROOT / "worker/store/lua"
 SCRIPTS = sorted(LUA.glob("*.lua"))
 SLOT = re.compile(r"(KEYS|ARGV)\[(\d+)\]")
 SLOT_LINE = re.compile(r"^\s+(KEYS|ARGV)\[(\d+)\]\s+(\w+)\s+\w+", re.MULTILINE)
+BINDING = re.compile(r"^local ([\w, ]+) = (.+)$", re.MULTILINE)
+BOUND = re.compile(r"(?:tonumber\()?((?:KEYS|ARGV)\[\d+\])\)?")
 INCLUDE = re.compile(r"^--#include (\w+)$", re.MULTILINE)
 #: written by worker/store/script.py out of schemas/keyspace.py
 GENERATED = {"prefixes"}
@@ -21,15 +25,19 @@ each_script = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.ste
 def header_and_body(path: Path) -> tuple[str, str]:
     """Return the comment at the head of a script and the code below it, with its includes put in."""
     header, _, body = path.read_text().partition("]]")
-    return header, body + "".join(include_text(name) for name in includes_of(body))
+    return header, assemble(body)
 
 
 def includes_of(text: str) -> list[str]:
     return [name for name in INCLUDE.findall(text) if name not in GENERATED]
 
 
-def include_text(name: str) -> str:
-    return (LUA / "includes" / f"{name}.lua").read_text()
+def bindings_of(body: str) -> Iterator[tuple[str, str]]:
+    """Yield (slot, name) for each `local name, ... = KEYS[n], tonumber(ARGV[n]), ...`."""
+    for names, values in BINDING.findall(body):
+        for name, value in zip(names.split(","), values.split(","), strict=False):
+            if slot := BOUND.fullmatch(value.strip()):
+                yield slot[1], name.strip()
 
 
 def test_there_are_scripts_to_check() -> None:
@@ -53,8 +61,8 @@ def test_a_header_counts_its_slots_from_one_without_a_gap(path: Path) -> None:
 @each_script
 def test_a_slot_has_the_same_name_in_header_and_body(path: Path) -> None:
     header, body = header_and_body(path)
-    unread = [name for _, _, name in SLOT_LINE.findall(header) if not re.search(rf"\b{name}\b", body)]
-    assert not unread
+    documented = {f"{kind}[{number}]": name for kind, number, name in SLOT_LINE.findall(header)}
+    assert {slot: name for slot, name in bindings_of(body) if documented.get(slot) != name} == {}
 
 
 @each_script
