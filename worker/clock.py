@@ -6,6 +6,7 @@ Wall time never decides anything here: what is stored or compared between proces
 import asyncio
 import random
 import time
+from datetime import UTC, datetime
 
 #: seconds on a clock that never jumps; deadlines and durations are measured with it
 monotonic = time.monotonic
@@ -43,3 +44,8 @@ class Backoff:
     async def pause(self) -> None:
         """Sleep for the next delay."""
         await sleep(self.next_s())
+
+
+def wall() -> datetime:
+    """Return the wall time in UTC: for log lines, never for a decision."""
+    return datetime.now(UTC)

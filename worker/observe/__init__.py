@@ -1,0 +1,1 @@
+"""Metrics, logs and health: observers of outcomes, asked and never asking."""

@@ -1,0 +1,101 @@
+"""Settings come from three places, and every fault in them is named at once."""
+
+import pytest
+
+from worker.errors import ConfigurationError
+from worker.settings import Settings, load_settings, source_of
+
+CANARY = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    for field in Settings.model_fields:
+        monkeypatch.delenv(f"SWARMLINE_{field.upper()}", raising=False)
+
+
+def url_of(settings: Settings) -> str:
+    return settings.redis_url.get_secret_value()
+
+
+def test_defaults_stand_when_nothing_is_given() -> None:
+    settings = load_settings()
+    assert url_of(settings) == "redis://localhost:6379/0"
+    assert (settings.namespace, settings.shards, settings.metrics_host) == ("swarmline", 1, "127.0.0.1")
+
+
+def test_our_own_address_wins_over_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://plain:1")
+    assert url_of(load_settings()) == "redis://plain:1"
+    assert source_of("redis_url") == "REDIS_URL"
+    monkeypatch.setenv("SWARMLINE_REDIS_URL", "redis://ours:1")
+    assert url_of(load_settings()) == "redis://ours:1"
+    assert source_of("redis_url") == "SWARMLINE_REDIS_URL"
+
+
+def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMLINE_SHARDS", "4")
+    monkeypatch.setenv("SWARMLINE_REDIS_URL", "redis://ours:1")
+    options = {"shards": 8, "redis_url": "redis://typed:1", "namespace": None}
+    settings = load_settings(options)
+    assert (settings.shards, url_of(settings), settings.namespace) == (8, "redis://typed:1", "swarmline")
+    assert source_of("shards", options) == "command line"
+    assert source_of("namespace", options) == "default"
+
+
+def test_housekeeping_uses_the_main_redis_unless_it_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMLINE_REDIS_URL", "redis://main:1")
+    assert load_settings().housekeeping_url == "redis://main:1"
+    monkeypatch.setenv("SWARMLINE_ARQ_REDIS_URL", "redis://arq:1")
+    assert load_settings().housekeeping_url == "redis://arq:1"
+
+
+def test_every_fault_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMLINE_SHARDS", "0")
+    monkeypatch.setenv("SWARMLINE_NAMESPACE", "a{b}")
+    monkeypatch.setenv("SWARMLINE_TURN_BUCKETS_S", "1,2,1")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({"lease_s": "soon"})
+    named = {fault.partition(":")[0] for fault in caught.value.faults}
+    assert named == {"SWARMLINE_SHARDS", "SWARMLINE_NAMESPACE", "SWARMLINE_TURN_BUCKETS_S", "--lease-s"}
+
+
+def test_a_mistyped_name_is_refused_with_the_nearest_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMLINE_LEASE", "5")
+    with pytest.raises(ConfigurationError, match=r"SWARMLINE_LEASE: .* SWARMLINE_LEASE_S"):
+        load_settings()
+
+
+def test_names_for_the_tests_of_the_project_are_no_typos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMLINE_TEST_SERVER", "valkey")
+    assert load_settings()
+
+
+@pytest.mark.parametrize("url", [f"http://u:{CANARY}@h", f"{CANARY}://x"])
+def test_a_fault_in_an_address_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SWARMLINE_REDIS_URL", url)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert CANARY not in str(caught.value)
+    assert caught.value.__suppress_context__
+
+
+def test_settings_do_not_show_passwords() -> None:
+    settings = load_settings({"redis_url": f"redis://u:{CANARY}@h:1"})
+    assert CANARY not in repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load_settings().shards = 2  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_stall_limit_below_the_lease_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="max_loop_stall_s"):
+        load_settings({"lease_s": 30, "max_loop_stall_s": 10})
+
+
+def test_buckets_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWARMLINE_WAIT_BUCKETS_S", "0.1, 1,10")
+    assert load_settings().wait_buckets_s == (0.1, 1.0, 10.0)

@@ -1,0 +1,119 @@
+"""Log lines carry what is needed to find a turn, and nothing that must stay private."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from worker.observe.logs import Logs
+from worker.observe.redaction import redact_url
+
+CANARY = "hunter2"
+
+
+@pytest.fixture(autouse=True)
+def logging_is_put_back() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    levels = {name: logging.getLogger(name).level for name in ("arq", "asyncio")}
+    yield
+    structlog.reset_defaults()
+    root.handlers[:], root.level = handlers, level
+    for name, before in levels.items():
+        logging.getLogger(name).setLevel(before)
+
+
+def logged(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def set_up(**options: object) -> tuple[Logs, io.StringIO]:
+    stream = io.StringIO()
+    logs = Logs(stream=stream, **options)  # pyright: ignore[reportArgumentType]
+    logs.set_up(worker_id="w-1")
+    return logs, stream
+
+
+def test_a_finished_turn_is_one_line_with_everything_to_find_it_by() -> None:
+    logs, stream = set_up()
+    logs.turn_line()("alice", "support", "r-1", "3-ab", "completed", 0.01234567)
+    (line,) = logged(stream)
+    assert line.pop("ts")
+    assert line == {
+        "level": "info",
+        "event": "turn_finished",
+        "worker_id": "w-1",
+        "client_id": "alice",
+        "swarm_name": "support",
+        "request_id": "r-1",
+        "fence": "3-ab",
+        "outcome": "completed",
+        "duration_s": 0.012346,
+    }
+
+
+@pytest.mark.parametrize("options", [{"turns": False}, {"level": "WARNING"}])
+def test_turns_are_not_logged_when_nobody_asked(options: dict[str, object]) -> None:
+    logs, stream = set_up(**options)
+    logs.turn_line()("alice", "support", "r-1", "3-ab", "completed", 0.01)
+    assert stream.getvalue() == ""
+
+
+def test_the_console_form_shows_the_same_turn_to_people() -> None:
+    logs, stream = set_up(log_format="console")
+    logs.turn_line()("alice", "support", "r-1", "3-ab", "completed", 0.01)
+    assert all(word in stream.getvalue() for word in ("turn_finished", "alice", "r-1", "completed"))
+
+
+def test_lines_of_other_libraries_have_our_form() -> None:
+    _, stream = set_up()
+    logging.getLogger("somebody").warning("look at redis://u:%s@h/0", CANARY)
+    (line,) = logged(stream)
+    assert (line["logger"], line["level"], line["worker_id"]) == ("somebody", "warning", "w-1")
+    assert line["event"] == "look at redis://***@h/0"
+
+
+def test_arq_is_quiet_about_each_job_but_not_about_trouble() -> None:
+    _, stream = set_up()
+    logging.getLogger("arq.worker").info("0.00s -> cron:sweep()")
+    logging.getLogger("arq.worker").error("failed")
+    assert [line["event"] for line in logged(stream)] == ["failed"]
+
+
+def test_what_people_said_is_never_logged() -> None:
+    _, stream = set_up()
+    structlog.get_logger().info("turn", message=CANARY, output=CANARY, payload={"x": CANARY}, client_id="alice")
+    assert CANARY not in stream.getvalue()
+    assert "alice" in stream.getvalue()
+
+
+def test_a_password_in_a_chained_exception_is_not_logged() -> None:
+    _, stream = set_up()
+    error = RuntimeError("Redis is gone")
+    error.__cause__ = OSError(f"no route to redis://:{CANARY}@h:1")
+    structlog.get_logger().error("lost", error=error, exc_info=error)
+    assert CANARY not in stream.getvalue()
+    assert "no route to redis://***@h:1" in stream.getvalue()
+
+
+def test_values_that_are_no_json_do_not_break_a_line() -> None:
+    _, stream = set_up()
+    structlog.get_logger().info("odd", raw=b"\xff", thing=object(), worker=float("nan"))
+    assert logged(stream)[0]["event"] == "odd"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://h:1/0", "redis://h:1/0"),
+        (f"redis://u:{CANARY}@h:1/0", "redis://***@h:1/0"),
+        (f"redis://:{CANARY}@h", "redis://***@h"),
+        (f"unix:///run/s?db=1&password={CANARY}", "unix:///run/s?db=1&password=***"),
+        (f"rediss://{CANARY}@h and mail a@b.c", "rediss://***@h and mail a@b.c"),
+    ],
+)
+def test_addresses_are_shown_without_credentials(url: str, shown: str) -> None:
+    assert redact_url(url) == shown

@@ -1,0 +1,151 @@
+"""Figures are read here as a Prometheus server reads them."""
+
+import re
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from worker.observe import metrics as metrics_module
+from worker.observe.metrics import CLUSTER_GAUGES, ClusterSample, Metrics
+
+#: what counts things and has no unit
+COUNTS = {"slots", "inflight", "stream_length", "stream_lag", "workers_live", "dead_letters"}
+COUNTS |= {"sessions_active", "sessions_ready", "sessions_delayed"}
+UNITS = re.compile(r"_(total|seconds|bytes|info)$")
+
+SAMPLE = ClusterSample(
+    stream_length=7,
+    stream_lag=5,
+    oldest_waiting_s=1.5,
+    workers_live=2,
+    sessions_active=10,
+    ready=3,
+    delayed=4,
+    dead=6,
+)
+
+
+def scrape(metrics: Metrics) -> dict[str, float]:
+    """Return sample name with its labels -> value, as a Prometheus server reads it."""
+    text = generate_latest(metrics.registry).decode()
+    return {
+        sample.name + "".join(f"[{key}={value}]" for key, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def used(metrics: Metrics) -> Metrics:
+    """Touch every figure once."""
+    metrics.admitted({"accepted": 3, "deduplicated": 2, "rejected:mailbox_full": 1, "dead:malformed": 4})
+    metrics.turn_finished("support", "completed", 0.004, 0.5)
+    metrics.buried("attempts_exhausted")
+    metrics.redelivered(2)
+    metrics.fenced(3)
+    metrics.lease_lost()
+    metrics.redis_error("commit")
+    metrics.session_opened("support")
+    metrics.session_disposed("support", "ttl")
+    metrics.policy_refused("polite", "input")
+    metrics.events_published(3)
+    metrics.claim_cycle()
+    metrics.callback_error("on_dispose")
+    metrics.slots(3, 10)
+    metrics.loop_lag(0.25)
+    metrics.cluster(SAMPLE)
+    return metrics
+
+
+def test_each_method_moves_its_figure() -> None:
+    seen = scrape(used(Metrics(build={"version": "1.2"})))
+    expected = {
+        "swarmline_build_info[version=1.2]": 1,
+        "swarmline_requests_admitted_total": 3,
+        "swarmline_requests_deduplicated_total": 2,
+        "swarmline_requests_rejected_total[reason=mailbox_full]": 1,
+        "swarmline_requests_dead_total[reason=malformed]": 4,
+        "swarmline_requests_dead_total[reason=attempts_exhausted]": 1,
+        "swarmline_requests_redelivered_total": 2,
+        "swarmline_requests_completed_total[outcome=completed][swarm=support]": 1,
+        "swarmline_request_duration_seconds_sum[outcome=completed][swarm=support]": 0.5,
+        "swarmline_queue_wait_seconds_sum": 0.004,
+        "swarmline_end_to_end_seconds_sum": 0.504,
+        "swarmline_fenced_writes_total": 3,
+        "swarmline_lease_lost_total": 1,
+        "swarmline_redis_errors_total[op=commit]": 1,
+        "swarmline_sessions_opened_total[swarm=support]": 1,
+        "swarmline_sessions_disposed_total[reason=ttl][swarm=support]": 1,
+        "swarmline_policy_rejections_total[direction=input][policy=polite]": 1,
+        "swarmline_events_published_total": 3,
+        "swarmline_claim_cycles_total": 1,
+        "swarmline_callback_errors_total[callback=on_dispose]": 1,
+        "swarmline_slots[state=used]": 3,
+        "swarmline_slots[state=available]": 7,
+        "swarmline_inflight": 3,
+        "swarmline_event_loop_lag_seconds": 0.25,
+        "swarmline_stream_length": 7,
+        "swarmline_stream_lag": 5,
+        "swarmline_stream_oldest_waiting_seconds": 1.5,
+        "swarmline_workers_live": 2,
+        "swarmline_sessions_active": 10,
+        "swarmline_sessions_ready": 3,
+        "swarmline_sessions_delayed": 4,
+        "swarmline_dead_letters": 6,
+    }
+    assert {name: seen.get(name) for name in expected} == expected
+
+
+def test_a_value_falls_in_the_first_bucket_that_holds_it() -> None:
+    metrics = Metrics(turn_buckets_s=(0.1, 1.0), wait_buckets_s=(1.0,))
+    for duration_s in (0.05, 0.1, 0.5, 7.0):
+        metrics.turn_finished("s", "failed", 0.0, duration_s)
+    seen = scrape(metrics)
+    name = "swarmline_request_duration_seconds_bucket[le={}][outcome=failed][swarm=s]"
+    assert [seen[name.format(bound)] for bound in ("0.1", "1.0", "+Inf")] == [2, 3, 4]
+    assert seen["swarmline_request_duration_seconds_count[outcome=failed][swarm=s]"] == 4
+
+
+def test_names_end_in_base_units_and_start_with_the_prefix() -> None:
+    text = generate_latest(used(Metrics()).registry).decode()
+    names = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
+    assert names
+    for name in names:
+        assert name.startswith("swarmline_")
+        assert UNITS.search(name) or name.removeprefix("swarmline_") in COUNTS, name
+
+
+def test_no_label_could_hold_a_client() -> None:
+    text = generate_latest(used(Metrics()).registry).decode()
+    labels = set(re.findall(r'[{,](\w+)="', text))
+    assert labels == {"swarm", "outcome", "reason", "op", "policy", "direction", "callback", "state", "le"}
+
+
+def test_counters_without_labels_are_there_before_anything_happened() -> None:
+    assert scrape(Metrics())["swarmline_lease_lost_total"] == 0
+
+
+def test_an_unknown_lag_is_left_out_instead_of_shown_as_zero() -> None:
+    metrics = Metrics()
+    values = {field: getattr(SAMPLE, field) for field, _ in CLUSTER_GAUGES.values()} | {"stream_lag": None}
+    metrics.cluster(ClusterSample(**values))
+    seen = scrape(metrics)
+    assert "swarmline_stream_lag" not in seen
+    assert seen["swarmline_stream_length"] == 7
+
+
+def test_an_old_sample_of_the_cluster_is_no_longer_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(metrics_module, "monotonic", lambda: now)
+    metrics = Metrics(sample_fresh_s=20)
+    metrics.cluster(SAMPLE)
+    now = 119.0
+    assert "swarmline_workers_live" in scrape(metrics)
+    now = 121.0
+    assert "swarmline_workers_live" not in scrape(metrics)
+
+
+def test_two_workers_in_one_process_keep_their_figures_apart() -> None:
+    one, other = Metrics(), Metrics()
+    one.lease_lost()
+    assert scrape(other)["swarmline_lease_lost_total"] == 0

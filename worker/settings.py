@@ -1,0 +1,185 @@
+"""The settings of a worker: one frozen model, and the only reader of the environment."""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal, Self, cast
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from schemas.names import is_namespace
+from worker.errors import ConfigurationError
+
+PREFIX = "SWARMLINE_"
+#: what other tools call the address of Redis; read only when SWARMLINE_REDIS_URL is absent
+PLAIN_REDIS_URL = "REDIS_URL"
+#: names that steer the project's own tests; no setting, and no typo either
+TEST_PREFIX = "SWARMLINE_TEST_"
+REDIS_SCHEMES = ("redis", "rediss", "unix")
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+LogFormat = Literal["auto", "json", "console"]
+
+
+def _checked_url(url: SecretStr) -> SecretStr:
+    # the message must not repeat the value: it may hold a password
+    if urlsplit(url.get_secret_value()).scheme not in REDIS_SCHEMES:
+        message = "should begin with redis://, rediss:// or unix://"
+        raise ValueError(message)
+    return url
+
+
+def _checked_namespace(name: str) -> str:
+    if not is_namespace(name):
+        message = "should be 1 to 64 characters of A-Z a-z 0-9 _ . : -"
+        raise ValueError(message)
+    return name
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _rising(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    if not bounds or any(low >= high for low, high in pairwise(bounds)):
+        message = "should be a rising list of numbers, separated by commas"
+        raise ValueError(message)
+    return bounds
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
+Buckets = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_rising)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside; each field is SWARMLINE_<FIELD> in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    # where
+    redis_url: RedisUrl = Field(SecretStr("redis://localhost:6379/0"), description="Redis; else `REDIS_URL` is read")
+    arq_redis_url: RedisUrl | None = Field(None, description="Redis of housekeeping, if it is another one")
+    namespace: Annotated[str, AfterValidator(_checked_namespace)] = Field(
+        "swarmline", description="prefix of every key"
+    )
+    shards: int = Field(1, ge=1, le=1024, description="shards of the namespace; fixed when it is made")
+
+    # how much at once, for how long
+    max_sessions_in_flight: int = Field(1000, ge=1, le=100_000, description="sessions that one process runs at once")
+    lease_s: float = Field(10.0, ge=0.1, le=3600, description="life of a worker's lease without a renewal")
+    max_loop_stall_s: float = Field(60.0, gt=0, description="a loop blocked for longer loses its work")
+    shutdown_grace_s: float = Field(25.0, ge=0, description="time for running turns after SIGTERM")
+    hard_stop_s: float = Field(5.0, ge=0, description="time for cancelled turns after that")
+    max_attempts: int = Field(3, ge=1, le=100, description="claims of one request before it is buried")
+
+    # limits
+    result_ttl_s: int = Field(300, ge=1, description="life of a terminal reply; also the dedup window")
+    body_max_bytes: int = Field(262_144, ge=1024, description="largest body of a request")
+    output_max_bytes: int = Field(1_048_576, ge=1024, description="largest output of a turn")
+    document_max_bytes: int = Field(1_048_576, ge=1024, description="largest state document of a session")
+    mailbox_max: int = Field(1000, ge=1, description="requests that may wait for one session")
+    history_max: int = Field(1000, ge=1, description="chat records kept per session")
+    outbox_max: int = Field(1000, ge=1, description="items kept per session for clients that resume")
+    events_max: int = Field(100_000, ge=0, description="entries of the events stream; 0 switches it off")
+    dead_max: int = Field(100_000, ge=1, description="dead letters kept")
+    session_grace_s: float = Field(3600.0, ge=60, description="backstop expiry of an idle session, after its TTL")
+    allow_eviction: bool = Field(False, description="start although the server may evict keys")
+
+    # housekeeping
+    housekeeping: bool = Field(True, description="run the periodic work in this worker")
+    sweep_interval_s: int = Field(2, ge=1, le=60, description="pause between two sweeps of expired sessions")
+
+    # what can be seen
+    metrics_host: str = Field("127.0.0.1", min_length=1, description="address of /metrics and the probes")
+    metrics_port: int = Field(9100, ge=-1, le=65_535, description="their port; 0 = any free one, -1 = off")
+    health_stall_s: float = Field(10.0, gt=0, description="/livez fails after so long without a claim cycle")
+    wait_buckets_s: Buckets | None = Field(None, description="other buckets for queue wait and end-to-end time")
+    turn_buckets_s: Buckets | None = Field(None, description="other buckets for the duration of turns")
+    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field("INFO", description="lowest level that is logged")
+    log_format: LogFormat = Field("auto", description="auto = console on a terminal, else json")
+    log_turns: bool = Field(True, description="one line for each finished turn, at INFO")
+
+    @model_validator(mode="after")
+    def _stall_covers_lease(self) -> Self:
+        # a stall limit below the lease would give sessions away that nobody else may take yet
+        if self.max_loop_stall_s < self.lease_s:
+            message = f"max_loop_stall_s={self.max_loop_stall_s:g} should not be below lease_s={self.lease_s:g}"
+            raise ValueError(message)
+        return self
+
+    @property
+    def housekeeping_url(self) -> str:
+        """Return the address of the Redis that arq uses, with its password."""
+        return (self.arq_redis_url or self.redis_url).get_secret_value()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings calls by these names
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the command line first, then SWARMLINE_ names, then REDIS_URL; no files."""
+        url = os.environ.get(PLAIN_REDIS_URL)
+        plain = InitSettingsSource(settings_cls, {"redis_url": url} if url else {})
+        return init_settings, env_settings, plain
+
+
+def load_settings(options: Mapping[str, object] | None = None) -> Settings:
+    """Build the settings from command-line options (None = not given) over the environment.
+
+    Raises ConfigurationError that names all faults at once, unknown SWARMLINE_ names among them.
+    """
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    faults = list(_unknown_names())
+    try:
+        settings = Settings(**cast("dict[str, Any]", given))
+    except ValidationError as error:
+        faults += _faults(error, given)
+        # `from None`: pydantic's own text repeats the input, which may be a URL with a password
+        raise ConfigurationError(*faults) from None
+    if faults:
+        raise ConfigurationError(*faults)
+    return settings
+
+
+def source_of(field: str, options: Mapping[str, object] | None = None) -> str:
+    """Return where the value of a field comes from: `command line`, the name of a variable, or `default`."""
+    if (options or {}).get(field) is not None:
+        return "command line"
+    variable = PREFIX + field.upper()
+    if any(name.upper() == variable and value for name, value in os.environ.items()):
+        return variable
+    if field == "redis_url" and os.environ.get(PLAIN_REDIS_URL):
+        return PLAIN_REDIS_URL
+    return "default"
+
+
+def _unknown_names() -> Iterator[str]:
+    known = [PREFIX + field.upper() for field in Settings.model_fields]
+    for name in sorted(os.environ):
+        ours = name.upper().startswith(PREFIX) and not name.upper().startswith(TEST_PREFIX)
+        if ours and name.upper() not in known:
+            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)[0]
+            yield f"{name}: no such setting; the nearest name is {nearest}"
+
+
+def _faults(error: ValidationError, given: Mapping[str, object]) -> Iterator[str]:
+    for fault in error.errors(include_url=False, include_context=False, include_input=False):
+        field = str(fault["loc"][0]) if fault["loc"] else ""
+        text = fault["msg"].removeprefix("Value error, ")
+        yield f"{_spelled(field, given)}: {text}" if field else text
+
+
+def _spelled(field: str, given: Mapping[str, object]) -> str:
+    source = source_of(field, given)
+    return "--" + field.replace("_", "-") if source == "command line" else source
