@@ -1,0 +1,89 @@
+"""The order of a bench: everything that it starts ends with it."""
+
+import os
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from signal import SIGKILL, SIGTERM
+
+from worker.bench import machine
+from worker.bench.actors import NAMES, Duo, Name, Stage
+from worker.bench.connection import Connection, connect
+from worker.bench.plan import Plan
+from worker.bench.report import Report
+from worker.bench.samples import Samples
+from worker.bench.sessions import compare_histories, compare_populations, weigh
+from worker.bench.takeover import takeover_s
+from worker.bench.throughput import closed_loops, fill_and_drain, take_turns, warm_up
+from worker.embedded import EmbeddedServer
+
+Say = Callable[[str], None]
+
+
+def environment_of(inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of the processes: nobody's own settings may decide what is measured."""
+    foreign = ("SWARMLINE_", "REDIS_URL", "OTEL_")
+    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
+    # Both sides write no line a request: the bare loop has no log, so ours shall not pay for a terminal either.
+    return {**kept, "SWARMLINE_LOG_LEVEL": "WARNING"}
+
+
+async def bench(plan: Plan, say: Say) -> Report:
+    """Measure everything and return the report; `say` is told what is under way."""
+    environment = environment_of(os.environ)  # noqa: TID251 - to hand it on, cleaned
+    samples = Samples()
+    report = Report(machine=machine.describe(), samples=samples)
+    async with _stage(environment) as (stage, connection):
+        report.server = await _server_version(connection)
+        duos: dict[Name, Duo] = {name: await Duo.start(stage, name) for name in NAMES}
+        await _measure_traffic(connection, duos, plan, samples, say, report)
+        for duo in duos.values():
+            await duo.end()
+    await _measure_populations(environment, plan, samples, say)
+    say("takeover after SIGKILL and SIGTERM")
+    for _ in range(plan.takeovers):
+        report.after_sigkill_s.append(await takeover_s(environment, SIGKILL))
+        report.after_sigterm_s.append(await takeover_s(environment, SIGTERM))
+    return report
+
+
+async def _measure_traffic(
+    connection: Connection, duos: Mapping[Name, Duo], plan: Plan, samples: Samples, say: Say, report: Report
+) -> None:
+    say("warm-up")
+    for duo in duos.values():
+        await warm_up(duo, plan)
+    say(f"memory of {plan.idle_sessions:,} idle sessions")
+    report.weight = await weigh(connection, duos["ours"], plan)
+    say(f"closed loops, {plan.rounds} rounds")
+    await take_turns(list(duos.values()), closed_loops(plan), plan.rounds, samples)
+    say("histories, short and long")
+    await compare_histories(duos["ours"], plan, samples)
+    say(f"backlog of {plan.backlog:,}")
+    await fill_and_drain(connection, duos, plan, samples)
+
+
+async def _measure_populations(environment: Mapping[str, str], plan: Plan, samples: Samples, say: Say) -> None:
+    say(f"{plan.few_live:,} live sessions against {plan.many_live:,}")
+    async with _stage(environment) as (one, _), _stage(environment) as (other, _):
+        few, many = await Duo.start(one, "ours"), await Duo.start(other, "ours")
+        await compare_populations(few, many, plan, samples)
+        await few.end()
+        await many.end()
+
+
+@asynccontextmanager
+async def _stage(environment: Mapping[str, str]) -> AsyncGenerator[tuple[Stage, Connection]]:
+    with EmbeddedServer() as server:
+        connection = connect(server.url)
+        try:
+            yield Stage(server.url, server.pid, environment), connection
+        finally:
+            await connection.aclose()
+
+
+async def _server_version(connection: Connection) -> str:
+    server = await connection.info("server")
+    name, version = (
+        ("Valkey", server["valkey_version"]) if "valkey_version" in server else ("Redis", server["redis_version"])
+    )
+    return f"{name} {version}"

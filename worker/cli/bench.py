@@ -1,0 +1,26 @@
+"""`swarmline bench`: measure on this machine, beside a bare loop on the same server."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def bench(
+    *,
+    quick: Annotated[bool, typer.Option("--quick", help="Small counts; over within a minute.")] = False,
+    json_path: Annotated[Path, typer.Option("--json", help="Where the JSON report goes.")] = Path(".bench/report.json"),
+) -> None:
+    """Measure throughput, latency, cost, memory and takeover beside a bare redis-py loop on a server of its own."""
+    import uvloop
+
+    from worker.bench.plan import FULL, QUICK
+    from worker.bench.report import table
+    from worker.bench.run import bench as measure
+
+    report = uvloop.run(measure(QUICK if quick else FULL, lambda text: typer.echo(f"… {text}", err=True)))
+    report.write(json_path)
+    typer.echo(table(report))
+    typer.echo(f"\nEvery sample: {json_path}")
+    if report.faults():
+        raise typer.Exit(1)
