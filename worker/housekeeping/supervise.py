@@ -1,0 +1,126 @@
+"""Keep arq's worker running inside ours: it ends at the first Redis outage, and is built anew until it works."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, TypedDict, cast
+
+import structlog
+from arq.connections import ArqRedis
+from arq.cron import CronJob
+from arq.worker import Worker
+
+from worker.clock import Backoff, monotonic
+from worker.housekeeping.chores import HOUSEHOLD, Household, timetable
+from worker.housekeeping.codec import read_job, write_job
+
+#: an arq worker that ran for so long was well: the next failure is a new one
+WELL_AFTER_S = 10.0
+#: chores take milliseconds; one that takes longer is given up at the end
+CLOSE_WITHIN_S = 2.0
+#: arq's default (1 day) would run the chores of an outage one by one after it
+JOB_LIFE_MS = 60_000
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HousekeepingPlan:
+    """Where arq keeps its jobs, for which namespace, and how often sessions are swept (s)."""
+
+    redis_url: str
+    namespace: str
+    sweep_every_s: int = 2
+
+    @property
+    def queue_name(self) -> str:
+        """Return the key of arq's queue."""
+        return f"{self.namespace}:arq"
+
+
+class WorkerOptions(TypedDict):
+    """What arq's worker is built with, by its own names."""
+
+    queue_name: str
+    cron_jobs: list[CronJob]
+    redis_pool: ArqRedis
+    job_serializer: Any
+    job_deserializer: Any
+    max_tries: int
+    keep_result: int
+    expires_extra_ms: int
+    health_check_interval: int
+    timezone: Any
+    ctx: dict[Any, Any]
+
+
+def worker_options(plan: HousekeepingPlan, household: Household) -> WorkerOptions:
+    """Return the options of one arq worker; opens no connection yet."""
+    return WorkerOptions(
+        queue_name=plan.queue_name,
+        cron_jobs=timetable(plan.namespace, sweep_every_s=plan.sweep_every_s),
+        redis_pool=open_pool(plan),
+        job_serializer=write_job,
+        job_deserializer=read_job,
+        max_tries=1,
+        keep_result=0,
+        expires_extra_ms=JOB_LIFE_MS,
+        health_check_interval=60,
+        timezone=UTC,  # the name of a tick holds its time: it must be the same on every host
+        ctx={HOUSEHOLD: household},
+    )
+
+
+def open_pool(plan: HousekeepingPlan) -> ArqRedis:
+    """Return a client of arq's Redis that writes and reads jobs as JSON and never waits for ever."""
+    # redis-py 5.3 leaves this classmethod half typed
+    from_url = cast("Callable[..., ArqRedis]", ArqRedis.from_url)  # pyright: ignore[reportUnknownMemberType]
+    pool = from_url(plan.redis_url, socket_connect_timeout=2.0, socket_timeout=5.0)
+    pool.job_serializer, pool.job_deserializer = write_job, read_job
+    pool.default_queue_name, pool.expires_extra_ms = plan.queue_name, JOB_LIFE_MS
+    return pool
+
+
+async def supervise_housekeeping(
+    plan: HousekeepingPlan, household: Household, *, backoff: Backoff | None = None
+) -> None:
+    """Do the chores until cancelled; whatever ends arq's worker, a new one is built after a jittered pause."""
+    backoff = backoff or Backoff(first_s=0.25, most_s=5.0)
+    while True:
+        started_at = monotonic()
+        error = await _run_one(Worker(**worker_options(plan, household), handle_signals=False))
+        if monotonic() - started_at > WELL_AFTER_S:
+            backoff.reset()
+        # one line for each outage, not for each attempt
+        (log.debug if backoff.failures else log.warning)("housekeeping_stopped", error=error)
+        household.on_unavailable("arq")
+        await backoff.pause()
+
+
+async def _run_one(worker: Worker) -> BaseException | None:
+    """Run an arq worker to its end and return what ended it; raises CancelledError only if we are cancelled."""
+    try:
+        await worker.async_run()
+    except asyncio.CancelledError as error:
+        # arq lets the cancellation of one of its jobs end the whole worker: that is not ours
+        if (task := asyncio.current_task()) and task.cancelling():
+            raise
+        return error
+    except Exception as error:  # noqa: BLE001 - whatever ends it, it must start again
+        return error
+    finally:
+        await _close(worker)
+    return None
+
+
+async def _close(worker: Worker) -> None:
+    """Wait for the chores under way, then close the connections; arq's own `close` does not if Redis is away."""
+    if worker.tasks:
+        await asyncio.wait(worker.tasks.values(), timeout=CLOSE_WITHIN_S)
+    for task in worker.tasks.values():
+        task.cancel()
+    await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+    with contextlib.suppress(Exception):
+        await worker.pool.aclose(close_connection_pool=True)
