@@ -1,0 +1,89 @@
+"""The processes behind the demo: an embedded server, two workers, and one that may be killed."""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from signal import SIGKILL, SIGTERM
+
+from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
+from worker.clock import monotonic, sleep
+from worker.embedded import EmbeddedServer
+from worker.embedded.child import Child
+from worker.embedded.process import free_port
+from worker.store.link import Link
+
+WORKERS = 2
+LEASE_S = 2.0
+LOOK_EVERY_S = 0.005
+LOOK_WITHIN_S = 10.0
+FOREIGN = ("SWARMLINE_", "REDIS_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One worker process and where it shows its metrics."""
+
+    child: Child
+    metrics_port: int
+
+    @property
+    def worker_id(self) -> str:
+        """Return the id of the worker."""
+        return self.child.ready["worker_id"]
+
+
+@dataclass(slots=True)
+class Team:
+    """Everything that runs while the demo talks."""
+
+    url: str
+    server_name: str
+    members: list[Member]
+    link: Link
+    lost: list[Member] = field(default_factory=list[Member])
+
+    async def kill_holder(self, swarm_name: str, client_id: str, running: asyncio.Task[object]) -> Member | None:
+        """Kill the worker that holds a session; return it, or None when `running` ended before one was seen."""
+        deadline = monotonic() + LOOK_WITHIN_S
+        while not running.done() and monotonic() < deadline:
+            for member in self.members:
+                if await self._holds(member, sid_of(swarm_name, client_id)):
+                    await member.child.end(SIGKILL)
+                    self.members.remove(member)
+                    self.lost.append(member)
+                    return member
+            await sleep(LOOK_EVERY_S)
+        return None
+
+    async def _holds(self, member: Member, sid: str) -> bool:
+        keys = ShardKeys(DEFAULT_NAMESPACE, 0)
+        return bool(await self.link.command("SISMEMBER", keys.held(member.worker_id), sid))
+
+
+@asynccontextmanager
+async def assembled(app: str) -> AsyncGenerator[Team]:
+    """Start server and workers, hand out the team, and end everything afterwards."""
+    async with AsyncExitStack() as stack:
+        server = stack.enter_context(EmbeddedServer())
+        logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swarmline-demo-")))
+        link = Link(server.url)
+        stack.push_async_callback(link.close)
+        members = await asyncio.gather(*[_start(app, server.url, logs / f"worker-{n}.log") for n in range(WORKERS)])
+        for member in members:
+            stack.push_async_callback(member.child.end, SIGTERM)
+        yield Team(server.url, server.binary.name, list(members), link)
+
+
+async def _start(app: str, url: str, log: Path) -> Member:
+    port = free_port()
+    verb = ("worker", "worker", "--app", app, "--redis-url", url, "--metrics-port", str(port))
+    return Member(await Child.start("worker", *verb, environment=_environment(), log=log), port)
+
+
+def _environment() -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}  # noqa: TID251 - handed on
+    return own | {"SWARMLINE_LEASE_S": str(LEASE_S), "SWARMLINE_LOG_LEVEL": "WARNING"}
