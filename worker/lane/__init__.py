@@ -1,0 +1,1 @@
+"""What keeps turns moving: intake, executor, flusher, committer, heartbeat and drain."""

@@ -1,0 +1,84 @@
+"""Apply control requests to a session while its turn runs: they must not wait behind it."""
+
+import asyncio
+from collections.abc import Iterable
+
+from worker.clock import monotonic
+from worker.core.request import AdmittedRequest
+from worker.errors import Fenced, QueueUnavailable
+from worker.lane.executor import Executor
+from worker.lane.held import HeldSession
+from worker.lane.outage import Outage
+from worker.lane.steps import SIGNALS, Step
+from worker.lane.turns import TurnRunner
+from worker.store.commits import Source
+from worker.store.shard import ShardStore
+from worker.turn.port import OpenTurn
+
+
+class Control:
+    """Reads the control lists of held sessions when a hint comes, and applies each entry once."""
+
+    def __init__(self, store: ShardStore, outage: Outage, executor: Executor, runner: TurnRunner) -> None:
+        """Read through `store`; turns of control requests are run by `runner` and committed by `executor`."""
+        self._store = store
+        self._outage = outage
+        self._executor = executor
+        self._runner = runner
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def hinted(self, sids: Iterable[str]) -> None:
+        """Look after these held sessions soon; hints may come twice or for sessions that are gone."""
+        for sid in set(sids):
+            held = self._executor.held.get(sid)
+            if held is not None and not held.letting_go:
+                task = asyncio.create_task(self._apply_all(held))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def listen(self) -> None:
+        """Take hints from the worker's own channel for ever; what is missed meanwhile comes with other answers."""
+        while True:
+            try:
+                async for sid in self._store.hints():
+                    self.hinted((sid,))
+            except QueueUnavailable:
+                await self._outage.pause("hints")
+            # Whatever was published while nobody listened is lost: look after everything that runs.
+            self.hinted(tuple(self._executor.held))
+
+    async def _apply_all(self, held: HeldSession) -> None:
+        async with held.control_lock:
+            requests = await self._outage.until_answered("control", lambda: self._store.control_of(held.claimed.sid))
+            try:
+                for request in requests:
+                    if request.request_id not in held.control_seen and not held.letting_go:
+                        held.control_seen.add(request.request_id)
+                        await self._apply(held, request)
+            except Fenced:
+                held.lose()
+
+    async def _apply(self, held: HeldSession, request: AdmittedRequest) -> None:
+        running, step, started = held.turn, Step(Source.CONTROL, request, 1), monotonic()
+        if request.kind in SIGNALS:
+            if running is not None and running.request.request_id.encode() == request.body:
+                end_turn(held, running, request.kind)
+            self._executor.submit_void(held, step, release=False)
+            return
+        if step.is_forced_disposal:
+            held.forced_disposal = step
+            if running is not None:
+                end_turn(held, running, "dispose")
+            return
+        was_to_end = running is not None and running.cancelled_by
+        ended = await self._runner.run_beside(held, step, running)
+        self._executor.submit(held, step, ended, started, release=False)
+        if running is not None and running is held.turn and running.cancelled_by and not was_to_end:
+            end_turn(held, running, running.cancelled_by)
+
+
+def end_turn(held: HeldSession, running: OpenTurn, reason: str) -> None:
+    """End the running turn of a session from outside; its task finds out by being cancelled."""
+    running.cancelled_by = reason
+    if held.task is not None:
+        held.task.cancel()

@@ -1,0 +1,172 @@
+"""Run the turns of claimed sessions: one task per session, its requests one after the other."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from functools import partial
+
+import structlog
+
+from worker.clock import monotonic
+from worker.definitions.swarm import Swarm
+from worker.errors import Fenced
+from worker.lane.committer import Committer, Confirm
+from worker.lane.held import HeldSession, LaneServices
+from worker.lane.items import commit_item, void_item
+from worker.lane.observers import Observers
+from worker.lane.slots import Slots
+from worker.lane.steps import Ended, Step, steps_of
+from worker.lane.turns import TurnRunner
+from worker.store.claims import ClaimedSession
+from worker.store.commits import CommitStatus, FinishedTurn
+
+log = structlog.get_logger(__name__)
+
+
+class Executor:
+    """The sessions that this worker holds in one shard."""
+
+    def __init__(
+        self,
+        swarms: Mapping[str, Swarm],
+        services: LaneServices,
+        committer: Committer,
+        runner: TurnRunner,
+        places: tuple[Slots, Observers],
+    ) -> None:
+        """Run turns with `runner`, hand what they made to `committer`; the slots are shared by all shards."""
+        self._swarms = swarms
+        self._services = services
+        self._committer = committer
+        self._runner = runner
+        self._slots, self._observers = places
+        self._suspects = 0
+        self._emptied = asyncio.Event()
+        self.held: dict[str, HeldSession] = {}
+        self.registered = asyncio.Event()
+        self.draining = False
+
+    @property
+    def suspect_slots(self) -> int:
+        """Return how many suspects may be claimed: one at a time, or they would take each other down."""
+        return 0 if self._suspects else 1
+
+    def start(self, claimed: ClaimedSession) -> None:
+        """Take a claimed session and run what waits in it."""
+        held = HeldSession(self._services, claimed, self._swarms[claimed.swarm_name])
+        self.held[claimed.sid] = held
+        self._suspects += held.is_suspect
+        self._slots.take()
+        held.task = asyncio.create_task(self._serve(held))
+
+    def lose_all(self) -> None:
+        """Others have the sessions: stop every turn, write nothing any more."""
+        for held in list(self.held.values()):
+            self._lose(held)
+
+    async def emptied(self, within_s: float) -> None:
+        """Wait until no session is held, `within_s` at most; `hurry` ends the wait."""
+        self._emptied.clear()
+        if self.held:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._emptied.wait(), within_s)
+
+    def hurry(self) -> None:
+        """Wait for turns no longer."""
+        self._emptied.set()
+
+    async def stop(self) -> list[tuple[str, str]]:
+        """Cancel the turns under way and return what must be handed back: (sid, fence) of each session still held."""
+        tasks = [held.task for held in self.held.values() if held.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for held in list(self.held.values()):
+            with contextlib.suppress(Fenced):
+                await held.settled()
+        return [(held.claimed.sid, held.claimed.fence) for held in self.held.values()]
+
+    async def _serve(self, held: HeldSession) -> None:
+        try:
+            await self._run_steps(held)
+        except Fenced:
+            self._lose(held)
+        except Exception:
+            # A bug of ours. The session stays held, so nobody meets it again before this process ends.
+            log.exception("session_stuck", sid=held.claimed.sid, fence=held.claimed.fence)
+            raise
+
+    async def _run_steps(self, held: HeldSession) -> None:
+        steps = steps_of(held.claimed)
+        for index, step in enumerate(steps):
+            if step.is_forced_disposal:
+                return await self._dispose_by_force(held, step)
+            started = monotonic()
+            ended = await self._runner.run(held, step)
+            release = held.forced_disposal is None and (index == len(steps) - 1 or self.draining)
+            if ended is None:
+                self.submit_void(held, step, release=release)
+            else:
+                release = release or ended.finished.dispose
+                self.submit(held, step, ended, started, release=release)
+            if release:
+                return None
+            if held.forced_disposal is not None:
+                return await self._dispose_by_force(held, held.forced_disposal)
+        return None
+
+    async def _dispose_by_force(self, held: HeldSession, step: Step) -> None:
+        """End the session at once: what waits in it is answered as cancelled and never runs."""
+        started = monotonic()
+        ended = await self._runner.run(held, step)
+        for waiting in await self._runner.cancel_waiting(held):
+            self.submit(held, *waiting, monotonic(), release=False)
+        if ended is None:
+            self.submit_void(held, step, release=True)
+        else:
+            self.submit(held, step, ended, started, release=True)
+
+    def submit(self, held: HeldSession, step: Step, ended: Ended, started: float, *, release: bool) -> None:
+        """Commit what a request made; with `release` it is the last of this claim."""
+        item = commit_item(held, step, ended, release=release)
+        duration_s = monotonic() - started
+        wait_s = max(0.0, (held.now_ms() - step.request.accepted_at_ms) / 1000 - duration_s)
+
+        def confirm(status: CommitStatus) -> None:
+            if status is CommitStatus.OK:
+                self._observers.committed(held, item, ended.finished, wait_s, duration_s)
+            self._confirmed(held, status, release=release)
+
+        self._send(held, item, confirm)
+
+    def submit_void(self, held: HeldSession, step: Step, *, release: bool) -> None:
+        """Take a request off its list that has nothing to say any more."""
+        self._send(held, void_item(held, step, release=release), partial(self._confirmed, held, release=release))
+
+    def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm) -> None:
+        held.unconfirmed += 1
+        held.letting_go = held.letting_go or item.release
+        self._committer.submit(item, confirm)
+
+    def _confirmed(self, held: HeldSession, status: CommitStatus, *, release: bool) -> None:
+        held.confirmed()
+        if status is not CommitStatus.OK:
+            self._observers.refused(held, status)
+            self._lose(held)
+        elif release:
+            self._forget(held)
+
+    def _lose(self, held: HeldSession) -> None:
+        if not held.lost:
+            held.lose()
+            self._forget(held)
+
+    def _forget(self, held: HeldSession) -> None:
+        if self.held.get(held.claimed.sid) is held:
+            del self.held[held.claimed.sid]
+            self._suspects -= held.is_suspect
+            self._slots.give()
+            if not self.held:
+                self._emptied.set()
+

@@ -1,0 +1,93 @@
+"""Renew the worker's lease from a thread of its own, so that agent code which blocks the event loop costs no lease.
+
+The renewals stop when the event loop has not answered for `max_loop_stall_s`: a hung worker must lose its work.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from worker.clock import monotonic
+from worker.store.renewal import Renewal, RenewalLink
+
+#: renewals in one lease: three may fail before anybody else may take over
+RENEWALS_PER_LEASE = 4
+BEAT_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatListener:
+    """Where the results of renewals go; all are called on the event loop."""
+
+    renewed: Callable[[int, float, Renewal], None]  # shard, monotonic time of sending, answer
+    lost: Callable[[int], None]  # shard: the lease is gone, others have taken the sessions
+    failed: Callable[[int], None]  # shard: Redis did not answer
+    beat: Callable[[float], None]  # seconds that the event loop was late
+
+
+class Heartbeat:
+    """One thread that renews the lease in every shard."""
+
+    def __init__(
+        self, links: Sequence[RenewalLink], lease_s: float, max_loop_stall_s: float, listener: HeartbeatListener
+    ) -> None:
+        """Renew over `links`, one per shard."""
+        self._links = links
+        self._interval_s = lease_s / RENEWALS_PER_LEASE
+        self._max_loop_stall_s = max_loop_stall_s
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._stop = threading.Event()
+        self._last_beat = monotonic()
+        self._thread = threading.Thread(target=self._run, name="swarmline-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to renew."""
+        self._beat(monotonic())
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Stop renewing; returns when the thread has ended."""
+        self._stop.set()
+        await asyncio.to_thread(self._thread.join)
+        for link in self._links:
+            link.close()
+
+    def _beat(self, due: float) -> None:
+        now = monotonic()
+        self._last_beat = now
+        self._listener.beat(max(0.0, now - due))
+        if not self._stop.is_set():
+            self._loop.call_later(BEAT_S, self._beat, now + BEAT_S)
+
+    def _run(self) -> None:
+        # Fresh worker, fresh id: its first call begins the lease.
+        unregistered = set(range(len(self._links)))
+        while not self._stop.is_set():
+            started = monotonic()
+            if started - self._last_beat < self._max_loop_stall_s:
+                for shard, link in enumerate(self._links):
+                    if self._renew(shard, link, register=shard in unregistered):
+                        unregistered.discard(shard)
+            self._stop.wait(max(0.05, self._interval_s - (monotonic() - started)))
+
+    def _renew(self, shard: int, link: RenewalLink, *, register: bool) -> bool:
+        sent_at = monotonic()
+        renewal = link.renew(register=register)
+        if renewal is not None and not renewal.registered:
+            # Others have the sessions. A new lease lets the worker go on with new ones; its turns are stopped first,
+            # because callbacks reach the loop in order, and claims come from the loop.
+            self._tell(self._listener.lost, shard)
+            renewal = link.renew(register=True)
+        if renewal is None:
+            self._tell(self._listener.failed, shard)
+            return False
+        self._tell(self._listener.renewed, shard, sent_at, renewal)
+        return True
+
+    def _tell(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            self._stop.set()  # the loop is closed: the process is about to end

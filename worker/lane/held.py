@@ -1,0 +1,154 @@
+"""One session in the hands of this worker, from claim to release; the port through which its turns reach the lane."""
+
+import asyncio
+from dataclasses import dataclass
+
+from schemas.keyspace import ShardKeys
+from worker.core.session import Session
+from worker.definitions.swarm import Swarm
+from worker.errors import Fenced
+from worker.lane.deltas import Deltas
+from worker.lane.flusher import Flusher
+from worker.lane.lease import Lease
+from worker.lane.server_clock import ServerClock
+from worker.lane.steps import Step
+from worker.observe.metrics import Metrics
+from worker.store.claims import ClaimedSession
+from worker.turn.port import OpenTurn
+
+
+@dataclass(frozen=True, slots=True)
+class LaneServices:
+    """What every held session of a shard shares."""
+
+    keys: ShardKeys
+    lease: Lease
+    clock: ServerClock
+    flusher: Flusher
+    deltas: Deltas
+    metrics: Metrics
+
+
+class HeldSession:
+    """A claimed session; `turn` is the request that runs now, `unconfirmed` how many commits are on their way."""
+
+    __slots__ = (
+        "_confirmed",
+        "_services",
+        "claimed",
+        "control_lock",
+        "control_seen",
+        "deltas_sent",
+        "flushing",
+        "forced_disposal",
+        "journaled",
+        "letting_go",
+        "lost",
+        "session",
+        "swarm",
+        "task",
+        "turn",
+        "unconfirmed",
+    )
+
+    def __init__(self, services: LaneServices, claimed: ClaimedSession, swarm: Swarm) -> None:
+        """Take the session as it was claimed."""
+        self._services = services
+        self.claimed = claimed
+        self.swarm = swarm
+        self.session = Session.load(
+            client_id=claimed.client_id,
+            swarm_name=claimed.swarm_name,
+            default_agent=swarm.default_agent,
+            turn=claimed.turn,
+            document=claimed.document,
+            history=claimed.history,
+            history_length=claimed.history_length,
+            banned=claimed.banned,
+        )
+        self.turn: OpenTurn | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.unconfirmed = 0
+        self.deltas_sent = 0
+        #: the turn has written to its journal, which its commit must clear
+        self.journaled = False
+        self.lost = False
+        #: the commit that releases it is on its way: control that comes now goes to the next holder
+        self.letting_go = False
+        #: a forced disposal that waits for the running turn to end
+        self.forced_disposal: Step | None = None
+        self.control_lock = asyncio.Lock()
+        self.control_seen = {request.request_id for request in claimed.control}
+        #: live output on its way; the commit waits for it
+        self.flushing: asyncio.Future[None] | None = None
+        self._confirmed: asyncio.Event | None = None
+
+    @property
+    def is_suspect(self) -> bool:
+        """Tell whether an earlier holder died while it ran the request at the head."""
+        return self.claimed.attempts > 1
+
+    def begin(self, turn: OpenTurn) -> None:
+        """Take note of the turn that runs from now on."""
+        self.turn = turn
+        self.deltas_sent = 0
+        self.journaled = False
+
+    @property
+    def may_write(self) -> bool:
+        """Tell whether live output may go out now: all earlier commits are through and nobody can have taken over."""
+        return not self.unconfirmed and not self.lost and self._services.lease.is_fresh
+
+    def confirmed(self) -> None:
+        """Take note that one commit is through."""
+        self.unconfirmed -= 1
+        if self._confirmed is not None and self.unconfirmed == 0:
+            self._confirmed.set()
+
+    def lose(self) -> None:
+        """The session has a younger holder: stop its turn, write nothing any more."""
+        self.lost = True
+        if self._confirmed is not None:
+            self._confirmed.set()
+        if self.task is not None:
+            self.task.cancel()
+
+    async def settled(self) -> None:
+        """Wait until every commit of this session is confirmed; raises `Fenced` when the session was lost."""
+        while self.unconfirmed and not self.lost:
+            self._confirmed = asyncio.Event()
+            await self._confirmed.wait()
+        if self.lost:
+            raise Fenced(self.claimed.sid)
+
+    async def flush(self, turn: OpenTurn) -> None:
+        """Send what the turn has not sent yet and wait until it is confirmed; raises `Fenced`."""
+        await self.permit(turn)
+        self.journaled = self.journaled or bool(turn.journal)
+        await asyncio.shield(self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn))
+
+    async def permit(self, turn: OpenTurn) -> None:
+        """Wait until the lease is fresh and earlier commits of the session are confirmed."""
+        del turn
+        if self.unconfirmed or self.lost:
+            await self.settled()
+        await self._services.lease.fresh()
+
+    async def fresh(self) -> None:
+        """Wait until the lease is fresh."""
+        if not self._services.lease.is_fresh:
+            await self._services.lease.fresh()
+
+    def now_ms(self) -> int:
+        """Return an estimate of Redis' clock."""
+        return self._services.clock.now_ms()
+
+    def publish_delta(self, turn: OpenTurn, text: str) -> None:
+        """Send one piece of streamed text, best effort; nothing goes out while the lease is in doubt."""
+        if self._services.lease.is_fresh and not self.lost:
+            self._services.deltas.publish(self.claimed.sid, turn, self.deltas_sent, text)
+            self.deltas_sent += 1
+
+    def note(self, name: str) -> None:
+        """Count something that the turn survived."""
+        self._services.metrics.callback_error(name)

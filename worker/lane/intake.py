@@ -1,0 +1,129 @@
+"""Admit and claim: keep the worker's free slots filled, and entries moving into mailboxes even when none is free."""
+
+import asyncio
+from worker.clock import Backoff
+from worker.errors import QueueUnavailable
+from worker.lane.executor import Executor
+from worker.lane.observers import Observers
+from worker.lane.outage import Outage
+from worker.lane.slots import Slots
+from worker.store.claims import Claim, NoLease
+from worker.store.link import QueueFull
+from worker.store.shard import ADMIT_MAX, ShardStore
+
+#: longest wait for the bell; a call after it covers whatever ringing was missed
+BELL_WAIT_S = 1.0
+
+
+class Doorbell:
+    """One blocking read that is open whenever the intake waits; what it reads is dropped, the claim brings the work."""
+
+    def __init__(self, store: ShardStore, outage: Outage) -> None:
+        """Listen through `store`."""
+        self._store = store
+        self._outage = outage
+        self._armed = asyncio.Event()
+        self.rung = asyncio.Event()
+
+    def arm(self) -> None:
+        """Listen from now on, until it rings once."""
+        self.rung.clear()
+        self._armed.set()
+
+    async def run(self) -> None:
+        """Listen for ever; silence of `BELL_WAIT_S` counts as a ring."""
+        backoff = Backoff()
+        while True:
+            await self._armed.wait()
+            try:
+                await self._store.wait_for_bell(BELL_WAIT_S)
+                backoff.reset()
+            except QueueUnavailable as error:
+                self._outage.failed("doorbell")
+                await backoff.pause()
+                if "NOGROUP" in str(error):
+                    await self._recreate_groups()
+            self._armed.clear()
+            self.rung.set()
+
+    async def _recreate_groups(self) -> None:
+        try:
+            await self._store.ensure_groups()
+        except QueueUnavailable:
+            self._outage.failed("doorbell")
+
+
+class Intake:
+    """The loop of claims of one shard; never asks for more sessions than it has free slots."""
+
+    def __init__(
+        self,
+        store: ShardStore,
+        executor: Executor,
+        outage: Outage,
+        observers: Observers,
+        slots: Slots,
+    ) -> None:
+        """Claim through `store` for `executor`, as many sessions as `slots` are free."""
+        self._store = store
+        self._executor = executor
+        self._outage = outage
+        self._observers = observers
+        self._slots = slots
+        self._bell = Doorbell(store, outage)
+        self._op_number = 0
+
+    async def run(self) -> None:
+        """Claim for ever; while draining it still admits, so that control reaches running turns."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._bell.run())
+            while True:
+                await self._cycle()
+
+    async def _cycle(self) -> None:
+        asked = self._slots.free
+        try:
+            claim = await self._claim(asked)
+        except NoLease:
+            # Others have taken the sessions; the heartbeat registers anew and then this loop goes on.
+            self._executor.lose_all()
+            self._executor.registered.clear()
+            await self._executor.registered.wait()
+            return
+        took_all = len(claim.sessions) >= asked
+        self._take(claim)
+        if claim.admitted >= ADMIT_MAX or (took_all and asked > 0):
+            await asyncio.sleep(0)  # there is more: no need to wait for the bell
+        else:
+            await self._wait(until_free=took_all)
+
+    async def _claim(self, asked: int) -> Claim:
+        self._op_number += 1
+        number, suspects = self._op_number, self._executor.suspect_slots
+        try:
+            return await self._outage.until_answered(
+                "claim", lambda: self._store.admit_and_claim(number, asked, suspects)
+            )
+        except QueueFull:
+            # Redis takes no new work now; what it has accepted must drain.
+            self._outage.failed("admit")
+            return await self._outage.until_answered("claim", lambda: self._store.claim(number, asked, suspects))
+
+    def _take(self, claim: Claim) -> None:
+        for session in claim.sessions:
+            self._executor.start(session)
+        self._observers.health.claim_cycle()
+        metrics = self._observers.metrics
+        metrics.claim_cycle()
+        if claim.verdicts:
+            metrics.admitted(claim.verdicts)
+        if claim.redelivered:
+            metrics.redelivered(claim.redelivered)
+
+    async def _wait(self, *, until_free: bool) -> None:
+        """Wait for the bell; a worker that was full also goes on as soon as a slot is free."""
+        self._bell.arm()
+        if until_free:
+            await self._slots.freed_or(self._bell.rung)
+        else:
+            await self._bell.rung.wait()

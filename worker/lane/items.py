@@ -1,0 +1,46 @@
+"""Turn the end of a request into one item of a commit."""
+
+from worker.lane.held import HeldSession
+from worker.lane.steps import INTERNAL, Ended, Step
+from worker.store.commits import EndedRequest, FinishedTurn
+
+
+def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -> FinishedTurn:
+    """Return what the commit of a finished request writes; what was flushed already is not sent twice."""
+    request, (turn, finished) = step.request, ended
+    reply = "" if request.request_id.startswith(INTERNAL) else finished.reply
+    return FinishedTurn(
+        sid=held.claimed.sid,
+        fence=held.claimed.fence,
+        source=step.source,
+        turn=held.session.turn,
+        requests=(EndedRequest(request.request_id, reply, request.reply_to, finished.sequenced),),
+        release=release,
+        opens=finished.opens,
+        dispose=finished.dispose,
+        ttl_ms=finished.session_ttl_ms,
+        document=finished.document,
+        dead_reason=finished.dead_reason or "",
+        error=finished.error,
+        attempts=step.attempt,
+        journaled=step.attempt > 1 or held.journaled,
+        events_flushed=turn.events_flushed,
+        records=finished.records,
+        out=turn.emits[turn.emits_flushed :],
+        events=finished.events,
+        bans=turn.ban_changes,
+    )
+
+
+def void_item(held: HeldSession, step: Step, *, release: bool) -> FinishedTurn:
+    """Return what takes a request off its list and writes nothing else: a signal too late, a disposal called off."""
+    return FinishedTurn(
+        sid=held.claimed.sid,
+        fence=held.claimed.fence,
+        source=step.source,
+        turn=held.session.turn,
+        requests=(EndedRequest(step.request.request_id, "", "", sequenced=False),),
+        release=release,
+        opens=False,
+        ttl_ms=held.swarm.session_ttl_ms,
+    )

@@ -1,0 +1,46 @@
+"""Who is told what the lane did: metrics, health and the log, in one place and after the fact."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from worker.core.outcome import Refused
+from worker.lane.held import HeldSession
+from worker.observe.health import Health
+from worker.observe.logs import TurnLine
+from worker.observe.metrics import Metrics
+from worker.store.commits import CommitStatus, FinishedTurn
+from worker.turn.port import Finished
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Observers:
+    """Metrics, health and the canonical line of a turn."""
+
+    metrics: Metrics
+    health: Health
+    turn_line: TurnLine
+
+    def refused(self, held: HeldSession, status: CommitStatus) -> None:
+        """Count and log a commit that wrote nothing."""
+        self.metrics.fenced(1)
+        log.warning("commit_refused", sid=held.claimed.sid, fence=held.claimed.fence, status=status)
+
+    def committed(self, held: HeldSession, item: FinishedTurn, finished: Finished, wait_s: float, duration_s: float) -> None:
+        """Count and log one turn, after its commit: what is counted here is in Redis."""
+        claimed = held.claimed
+        self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
+        request_id = item.requests[0].request_id
+        self.turn_line(claimed.client_id, claimed.swarm_name, request_id, claimed.fence, finished.status, duration_s)
+        if item.turn == 1 and item.opens:
+            self.metrics.session_opened(claimed.swarm_name)
+        if item.dispose:
+            self.metrics.session_disposed(claimed.swarm_name, "ttl" if request_id.startswith("~") else "request")
+        if finished.dead_reason:
+            self.metrics.buried(finished.dead_reason)
+        if isinstance(finished.outcome, Refused):
+            self.metrics.policy_refused(finished.outcome.policy_name, "output" if finished.records else "input")
+        if item.events:
+            self.metrics.events_published(len(item.events))

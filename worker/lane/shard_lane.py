@@ -1,0 +1,99 @@
+"""Everything that keeps turns moving in one shard, put together."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic_core import to_json
+
+from worker.definitions.swarm import Swarm
+from worker.lane.committer import Committer
+from worker.lane.control import Control
+from worker.lane.deltas import Deltas
+from worker.lane.executor import Executor
+from worker.lane.flusher import Flusher
+from worker.lane.held import LaneServices
+from worker.lane.intake import Intake
+from worker.lane.lease import Lease
+from worker.lane.live import LiveEvents
+from worker.lane.observers import Observers
+from worker.lane.outage import Outage
+from worker.lane.server_clock import ServerClock
+from worker.lane.slots import Slots
+from worker.lane.turns import TurnRunner
+from worker.store.renewal import Renewal
+from worker.store.shard import ShardStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneRules:
+    """Figures that a lane goes by."""
+
+    lease_s: float
+    max_attempts: int
+
+
+class ShardLane:
+    """One shard of one worker: its lease, its loops and the sessions it holds."""
+
+    def __init__(
+        self, store: ShardStore, swarms: Mapping[str, Swarm], slots: Slots, observers: Observers, rules: LaneRules
+    ) -> None:
+        """Build the loops; nothing runs yet."""
+        self.store = store
+        self.lease = Lease(rules.lease_s)
+        self._swarms = swarms
+        self._clock = ServerClock()
+        self._outage = Outage(observers.metrics, observers.health)
+        hinted = self._hinted
+        self._flusher = Flusher(store, self._outage, hinted)
+        self._committer = Committer(store, self._outage, hinted)
+        self._deltas = Deltas(store, store.keys)
+        services = LaneServices(self.lease, self._clock, self._flusher, self._deltas, observers.metrics)
+        runner = TurnRunner(store, self._outage, rules.max_attempts)
+        self.executor = Executor(swarms, services, self._committer, runner, (slots, observers))
+        self._control = Control(store, self._outage, self.executor, runner)
+        self._intake = Intake(store, self.executor, self._outage, observers, slots)
+        self._live = LiveEvents(self.executor.held, self._flusher)
+
+    async def prepare(self) -> None:
+        """Create what is missing in Redis and announce the swarms; raises `QueueUnavailable`."""
+        await self.store.ensure_groups()
+        settings = {name: to_json(swarm.admission_settings()).decode() for name, swarm in self._swarms.items()}
+        await self.store.announce(settings)
+
+    async def run(self) -> None:
+        """Run all loops for ever."""
+        async with asyncio.TaskGroup() as group:
+            for loop in (self._intake, self._committer, self._flusher, self._deltas, self._live):
+                group.create_task(loop.run())
+            group.create_task(self._control.listen())
+
+    def renewed(self, sent_at: float, renewal: Renewal) -> None:
+        """Take the answer to a renewal."""
+        self._clock.set(renewal.now_ms)
+        self.lease.renewed(sent_at)
+        self.executor.registered.set()
+        self._hinted(renewal.hints)
+
+    async def lost(self) -> None:
+        """The lease is gone: stop what ran under it, and prepare Redis anew, since it may have lost everything."""
+        self.lease.lost()
+        self.executor.lose_all()
+        await self._outage.until_answered("prepare", self.prepare)
+
+    async def drain(self, grace_s: float, hard_stop_s: float) -> int:
+        """Claim nothing more, let turns end for `grace_s`, then hand the rest back; returns how many were."""
+        self.executor.draining = True
+        await self.executor.emptied(within_s=grace_s)
+        try:
+            async with asyncio.timeout(hard_stop_s):
+                remaining = await self.executor.stop()
+                if remaining:
+                    await self._outage.until_answered("release", lambda: self.store.release(1, remaining))
+                return len(remaining)
+        except TimeoutError:
+            return len(self.executor.held)
+
+    def _hinted(self, sids: Sequence[str]) -> None:
+        self._control.hinted(sids)

@@ -1,0 +1,43 @@
+"""How many sessions the worker may hold at once, over all its shards."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Slots:
+    """A count of free places; a worker that drains has none."""
+
+    def __init__(self, total: int, on_change: Callable[[int, int], None]) -> None:
+        """Start with `total` free slots; `on_change` gets (used, total)."""
+        self._total = total
+        self._used = 0
+        self._on_change = on_change
+        self._waiters: set[asyncio.Event] = set()
+        self.closed = False
+
+    @property
+    def free(self) -> int:
+        """Return how many more sessions the worker takes."""
+        return 0 if self.closed else max(0, self._total - self._used)
+
+    def take(self) -> None:
+        """Take one; a repeated claim may take more than there are."""
+        self._used += 1
+        self._on_change(self._used, self._total)
+
+    def give(self) -> None:
+        """Give one back."""
+        self._used -= 1
+        self._on_change(self._used, self._total)
+        if not self.closed:
+            for event in self._waiters:
+                event.set()
+
+    async def freed_or(self, event: asyncio.Event) -> None:
+        """Wait until `event` is set; a slot that becomes free sets it too."""
+        self._waiters.add(event)
+        try:
+            if not self.free:
+                await event.wait()
+        finally:
+            self._waiters.discard(event)

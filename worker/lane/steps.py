@@ -1,0 +1,43 @@
+"""What a claim asks its holder to do, one request after the other."""
+
+from typing import NamedTuple
+
+from worker.core.request import AdmittedRequest
+from worker.store.claims import ClaimedSession
+from worker.store.commits import Source
+from worker.turn.port import Finished, OpenTurn
+
+#: begins the request ids that the scripts make themselves; such a request has no sender and gets no reply
+INTERNAL = "~"
+#: what admission puts into the control list for a turn that is running; void when that turn has ended
+SIGNALS = frozenset({"interrupt", "rollback"})
+
+
+class Step(NamedTuple):
+    """One request of a claim; `attempt` counts the claims of it, this one included."""
+
+    source: Source
+    request: AdmittedRequest
+    attempt: int
+
+    @property
+    def is_forced_disposal(self) -> bool:
+        """Tell whether this ends the session at once, with all that waits in it."""
+        return self.source is Source.CONTROL and self.request.kind == "dispose"
+
+
+class Ended(NamedTuple):
+    """A request that came to its end, and what its commit writes."""
+
+    turn: OpenTurn
+    finished: Finished
+
+
+def steps_of(claimed: ClaimedSession) -> list[Step]:
+    """Return the requests of a claim in order: control first; only the head of the mailbox was claimed before."""
+    steps = [Step(Source.CONTROL, request, 1) for request in claimed.control]
+    attempts = max(1, claimed.attempts)
+    for request in claimed.requests:
+        steps.append(Step(Source.MAILBOX, request, attempts))
+        attempts = 1
+    return steps

@@ -1,0 +1,87 @@
+"""Decide how one claimed request goes: buried, expired, called off or through the rooms of a turn."""
+
+import asyncio
+from worker.core.request import AdmittedRequest
+from worker.errors import Fenced
+from worker.lane.held import HeldSession
+from worker.lane.live import finish_flush
+from worker.lane.outage import Outage
+from worker.lane.steps import INTERNAL, SIGNALS, Ended, Step
+from worker.store.commits import Source
+from worker.store.shard import ShardStore
+from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
+from worker.turn.port import Finished, OpenTurn
+
+
+class TurnRunner:
+    """Runs steps of held sessions."""
+
+    def __init__(self, store: ShardStore, outage: Outage, max_attempts: int) -> None:
+        """Bury what was claimed more than `max_attempts` times."""
+        self._store = store
+        self._outage = outage
+        self._max_attempts = max_attempts
+
+    async def run(self, held: HeldSession, step: Step) -> Ended | None:
+        """Return what the step's commit writes, None when its entry is void; raises `Fenced`."""
+        request = step.request
+        if request.kind in SIGNALS or not await self._may_run(held, request):
+            return None
+        turn = open_turn(held, held.swarm, held.session, request, step.attempt)
+        if step.attempt > 1:
+            prefix = f"{request.request_id}/"
+            turn.replay = {
+                name.removeprefix(prefix): value
+                for name, value in held.claimed.journal.items()
+                if name.startswith(prefix)
+            }
+        if step.attempt > self._max_attempts:
+            return Ended(turn, bury(turn))
+        if request.deadline_ms is not None and held.now_ms() > request.deadline_ms:
+            return Ended(turn, expire(turn))
+        return Ended(turn, await self._through_the_rooms(held, turn))
+
+    async def run_beside(self, held: HeldSession, step: Step, running: OpenTurn | None) -> Ended:
+        """Handle a control request while `running`, if it still does, goes on; raises `Fenced`."""
+        turn = open_turn(held, held.swarm, held.session, step.request, step.attempt, running)
+        return Ended(turn, await take_turn(turn))
+
+    async def cancel_waiting(self, held: HeldSession) -> list[tuple[Step, Ended]]:
+        """Return the end of every request that waits in the mailbox of a session which is disposed by force."""
+        await held.settled()
+        sid = held.claimed.sid
+        requests = await self._outage.until_answered("dispose", lambda: self._store.mailbox_of(sid))
+        steps = [Step(Source.MAILBOX, request, 1) for request in requests]
+        turns = [open_turn(held, held.swarm, held.session, step.request, step.attempt) for step in steps]
+        return [(step, Ended(turn, cancel(turn, "dispose"))) for step, turn in zip(steps, turns, strict=True)]
+
+    async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished:
+        held.begin(turn)
+        try:
+            finished = await take_turn(turn)
+            await finish_flush(held)
+        except asyncio.CancelledError:
+            # Control ended this turn alone; everything else that cancels means the session.
+            task = asyncio.current_task()
+            if held.lost or not turn.cancelled_by or task is None:
+                raise
+            task.uncancel()
+            finished = finish_interrupted(turn)
+            await finish_flush(held)
+        finally:
+            held.turn = None
+        return finished
+
+    async def _may_run(self, held: HeldSession, request: AdmittedRequest) -> bool:
+        """Take the step that disposal can't be called off after; anything else may run as it is."""
+        if request.kind != "dispose":
+            return True
+        await held.settled()
+        claimed = held.claimed
+        by_ttl = request.request_id.startswith(INTERNAL)
+        verdict = await self._outage.until_answered(
+            "dispose", lambda: self._store.begin_dispose(claimed.sid, claimed.fence, may_call_off=by_ttl)
+        )
+        if verdict == "fenced":
+            raise Fenced(claimed.sid)
+        return verdict == "disposing"

@@ -1,0 +1,88 @@
+"""One worker: its lanes, its heartbeat, and the order in which it starts and stops."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from worker.errors import QueueUnavailable
+from worker.lane.heartbeat import Heartbeat, HeartbeatListener
+from worker.lane.observers import Observers
+from worker.lane.shard_lane import ShardLane
+from worker.lane.slots import Slots
+from worker.store.renewal import Renewal, RenewalLink
+
+log = structlog.get_logger(__name__)
+
+class Worker:
+    """Runs the lanes of all shards under one lease each, kept by one heartbeat."""
+
+    def __init__(
+        self, lanes: Sequence[ShardLane], links: Sequence[RenewalLink], slots: Slots, observers: Observers, *, max_loop_stall_s: float
+    ) -> None:
+        """Take the parts as wiring built them; call it on the event loop."""
+        self._lanes = lanes
+        self._slots = slots
+        self._observers = observers
+        self._restoring: set[asyncio.Task[None]] = set()
+        listener = HeartbeatListener(self._renewed, self._lost, self._failed, self._beat)
+        self._heartbeat = Heartbeat(links, lanes[0].lease.lease_s, max_loop_stall_s, listener)
+
+    async def start(self) -> None:
+        """Prepare every shard and get a lease; raises `QueueUnavailable`."""
+        for lane in self._lanes:
+            await lane.prepare()
+        self._heartbeat.start()
+        for lane in self._lanes:
+            await lane.executor.registered.wait()
+        self._observers.health.registered = True
+
+    async def run(self) -> None:
+        """Serve for ever; an exception here is a bug."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes:
+                group.create_task(lane.run())
+
+    async def drain(self, grace_s: float, hard_stop_s: float) -> int:
+        """Stop claiming, let turns end, hand back the rest and leave; returns how many sessions were handed back."""
+        self._observers.health.draining = True
+        self._slots.closed = True
+        drains = [asyncio.create_task(lane.drain(grace_s, hard_stop_s)) for lane in self._lanes]
+        handed_back = sum(await asyncio.gather(*drains))
+        # Renewals go on until here: a lease that ends during a drain would give running turns to others. One that
+        # came after the goodbye would register the worker again.
+        await self._heartbeat.stop()
+        for lane in self._lanes:
+            await self._leave(lane)
+        return handed_back
+
+    def hurry(self) -> None:
+        """Second signal: don't wait for turns any more."""
+        for lane in self._lanes:
+            lane.executor.hurry()
+
+    async def _leave(self, lane: ShardLane) -> None:
+        try:
+            await lane.store.deregister()
+        except QueueUnavailable:
+            log.warning("left_without_goodbye", shard=lane.store.keys.shard)
+
+    def _renewed(self, shard: int, sent_at: float, renewal: Renewal) -> None:
+        self._observers.health.redis_answered()
+        self._lanes[shard].renewed(sent_at, renewal)
+
+    def _lost(self, shard: int) -> None:
+        self._observers.metrics.lease_lost()
+        log.warning("lease_lost", shard=shard)
+        task = asyncio.create_task(self._lanes[shard].lost())
+        self._restoring.add(task)
+        task.add_done_callback(self._restoring.discard)
+
+    def _failed(self, shard: int) -> None:
+        del shard
+        self._observers.metrics.redis_error("renew")
+        self._observers.health.redis_failed()
+
+    def _beat(self, late_s: float) -> None:
+        self._observers.health.beat()
+        self._observers.metrics.loop_lag(late_s)

@@ -1,0 +1,106 @@
+"""What a claim gives to its worker: sessions with a fence each, and the requests that wait in them."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas.keyspace import split_sid
+from worker.core.request import AdmittedRequest
+from worker.errors import QueueUnavailable
+from worker.store.link import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedSession:
+    """One session as claimed; `attempts` is how often the request at its head was claimed, this time included."""
+
+    sid: str
+    swarm_name: str
+    client_id: str
+    fence: str
+    attempts: int
+    turn: int
+    document: bytes
+    history_length: int
+    disposing: bool
+    control: list[AdmittedRequest]
+    requests: list[AdmittedRequest]
+    history: list[bytes]
+    banned: set[str]
+    journal: dict[str, str]
+
+
+class Claim(NamedTuple):
+    """The answer to one claim; `verdicts` counts what became of admitted entries (accepted, dead:malformed, ...)."""
+
+    now_ms: int
+    admitted: int
+    reclaimed: int
+    redelivered: int
+    verdicts: dict[str, int]
+    sessions: list[ClaimedSession]
+
+
+class NoLease(QueueUnavailable):
+    """The worker is not registered (any more): its sessions belong to others."""
+
+
+def parse_record(record: bytes) -> AdmittedRequest:
+    """Read one mailbox or control entry; see `make_record` in `lua/includes/record.lua`."""
+    header, _, body = record.partition(b"\n")
+    (request_id, kind, when_busy, force, reply_to, deadline_ms, accepted_at_ms, sent_at_ms, traceparent, tracestate) = (
+        header.decode("utf-8", "replace").split("\t")
+    )
+    return AdmittedRequest(
+        request_id,
+        kind,
+        when_busy,
+        force == "1",
+        reply_to,
+        int(deadline_ms) if deadline_ms else None,
+        int(accepted_at_ms),
+        int(sent_at_ms) if sent_at_ms.isdigit() else None,
+        traceparent,
+        tracestate,
+        body,
+    )
+
+
+def parse_session(parts: list[Answer]) -> ClaimedSession:
+    """Read one session of the answer; see `describe` in `lua/includes/claiming.lua`."""
+    sid, fence, attempts, turn, document, records, disposing, control, mailbox, history, banned, journal = parts
+    name = sid.decode()
+    swarm_name, client_id = split_sid(name)
+    return ClaimedSession(
+        name,
+        swarm_name,
+        client_id,
+        fence.decode(),
+        attempts,
+        int(turn),
+        document,
+        int(records),
+        bool(disposing),
+        [parse_record(record) for record in control],
+        [parse_record(record) for record in mailbox],
+        history,
+        {policy.decode() for policy in banned},
+        {journal[i].decode(): journal[i + 1].decode() for i in range(0, len(journal), 2)},
+    )
+
+
+def parse_claim(answer: Answer) -> Claim:
+    """Read the answer of `admit_and_claim` or `claim`; raises `NoLease`."""
+    verdict = checked_verdict(answer)
+    if verdict == "stale":
+        raise QueueUnavailable("a claim arrived after a younger one of the same worker")
+    _, now_ms, admitted, reclaimed, redelivered, counts, sessions = answer
+    verdicts = {counts[i].decode(): counts[i + 1] for i in range(0, len(counts), 2)}
+    return Claim(int(now_ms), admitted, reclaimed, redelivered, verdicts, [parse_session(parts) for parts in sessions])
+
+
+def checked_verdict(answer: Answer) -> str:
+    """Return the first word of a script's answer; raises `NoLease` when the worker is not registered."""
+    verdict = answer[0].decode()
+    if verdict == "unregistered":
+        raise NoLease("this worker has no lease")
+    return verdict

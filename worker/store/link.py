@@ -1,0 +1,104 @@
+"""One dedicated connection to Redis: every call has a deadline, every failure is `QueueUnavailable`.
+
+Scripts are called over connections of their own, one per purpose, because a lease or a commit must never queue behind
+a blocking read or behind other callers of a pool. Nothing is retried here: only callers know what may be repeated.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeAlias, cast
+
+from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+
+from worker.errors import QueueUnavailable
+from worker.store.script import Script
+
+Argument: TypeAlias = str | bytes | int
+#: an answer of Redis: None, int, bytes or a list of these; checked by whoever knows its shape
+Answer: TypeAlias = Any
+
+
+class QueueFull(QueueUnavailable):
+    """Redis has reached its maxmemory and refuses to grow; what drains it is still allowed."""
+
+
+class Link:
+    """A connection that connects by itself on the next call after it was lost; calls wait for each other."""
+
+    def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
+        """Prepare a connection to `url`; nothing is opened before the first call."""
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=1,
+            socket_connect_timeout=timeout_s,
+            socket_timeout=None,  # the deadline of the call covers it, without redis-py's task per write
+            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
+            socket_read_size=1 << 18,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._connect: Callable[[], AbstractConnection] = cast("Callable[[], AbstractConnection]", pool.make_connection)
+        self._connection = self._connect()
+        self._timeout_s = timeout_s
+        self._lock = asyncio.Lock()
+
+    async def command(self, *arguments: Argument, wait_s: float = 0.0) -> Answer:
+        """Call one command; a blocking one may take `wait_s` longer. Raises `QueueUnavailable` or `QueueFull`."""
+        try:
+            return await self._exchange(arguments, self._timeout_s + wait_s)
+        except OutOfMemoryError as error:
+            raise QueueFull(str(error)) from error
+        except (RedisError, OSError) as error:
+            raise QueueUnavailable(f"{arguments[0]}: {error}") from error
+
+    async def call(self, script: Script, *arguments: Argument) -> Answer:
+        """Call a script; keys come first in `arguments`. Raises like `command`."""
+        try:
+            try:
+                return await self._exchange(("EVALSHA", script.sha, script.keys, *arguments), self._timeout_s)
+            except NoScriptError:
+                return await self._exchange(("EVAL", script.source, script.keys, *arguments), self._timeout_s)
+        except OutOfMemoryError as error:
+            raise QueueFull(str(error)) from error
+        except (RedisError, OSError) as error:
+            raise QueueUnavailable(f"{script.name}: {error}") from error
+
+    async def subscribe(self, channel: str) -> AsyncIterator[bytes]:
+        """Yield what is published on a channel from now on; raises `QueueUnavailable` when the connection is lost."""
+        connection = self._connection
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await connection.send_packed_command(connection.pack_command("SUBSCRIBE", channel), check_health=False)
+            while True:
+                kind, _, data = cast("list[Answer]", await connection.read_response(disable_decoding=True))
+                if kind == b"message":
+                    yield data
+        except (RedisError, OSError) as error:
+            raise QueueUnavailable(f"SUBSCRIBE: {error}") from error
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        """Close the connection; the next call opens a new one."""
+        await self._connection.disconnect(nowait=True)
+
+    async def _exchange(self, arguments: tuple[Argument, ...], timeout_s: float) -> Answer:
+        connection = self._connection
+        async with self._lock:
+            return await self._exchange_alone(connection, arguments, timeout_s)
+
+    async def _exchange_alone(
+        self, connection: AbstractConnection, arguments: tuple[Argument, ...], timeout_s: float
+    ) -> Answer:
+        try:
+            async with asyncio.timeout(timeout_s):
+                await connection.send_packed_command(connection.pack_command(*arguments), check_health=False)
+                return await connection.read_response(disable_decoding=True)
+        except BaseException as error:
+            # Whatever broke the exchange, an answer may still be under way on this connection: never read it later
+            # as the answer of another call. An error answer of Redis ends the exchange cleanly.
+            if not isinstance(error, RedisError) or not connection.is_connected:
+                await connection.disconnect(nowait=True)
+            raise

@@ -1,0 +1,30 @@
+-- The frame of a claim: operation number before lease, then the work, then the number and answer are kept together.
+local function answer_claim(admitted, reclaimed, verdicts)
+  local flat = {}
+  for verdict, times in pairs(verdicts) do
+    flat[#flat + 1] = verdict
+    flat[#flat + 1] = times
+  end
+  return { 'ok', now_text, admitted, reclaimed, redelivered, flat, claimed }
+end
+
+-- Returns an answer to give at once, or nil and `since` of this worker.
+local function check_claim()
+  local ops = redis.call('HMGET', ops_key, 'claim', 'claimed', 'since')
+  local last_number = tonumber(ops[1]) or 0
+  if op_number == last_number then
+    repeat_claim(ops[2])
+    return answer_claim(0, 0, {})
+  elseif op_number < last_number then
+    return { 'stale' }
+  elseif not redis.call('ZSCORE', workers_key, worker_id) then
+    return { 'unregistered' }
+  end
+  return nil, tonumber(ops[3])
+end
+
+local function finish_claim(admitted, reclaimed, woken, verdicts)
+  claim_sessions(woken)
+  redis.call('HSET', ops_key, 'claim', op_number, 'claimed', table.concat(claimed_sids, '\n'))
+  return answer_claim(admitted, reclaimed, verdicts)
+end

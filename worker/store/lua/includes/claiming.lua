@@ -1,0 +1,145 @@
+-- Take ready sessions for one worker: a new fence each, and what it needs to run their turns.
+-- Needs worker_id, op_number, nonce, free_slots, suspect_slots, serves, since and settings_of.
+local MAX_REQUESTS = 16            -- of one session in one claim; it goes to the back of the line after those
+local MAX_BYTES = 1048576          -- of one session's mailbox in one claim
+local MAX_ANSWER_BYTES = 4194304   -- of the whole answer; what is left is claimed by the next call
+
+local answer_bytes = 0
+local claimed, claimed_sids, handed_back = {}, {}, {}
+local redelivered = 0
+
+local function within_limit(records)
+  local bytes = 0
+  for i, record in ipairs(records) do
+    bytes = bytes + #record
+    if bytes > MAX_BYTES and i > 1 then
+      for j = #records, i, -1 do
+        records[j] = nil
+      end
+      break
+    end
+  end
+  answer_bytes = answer_bytes + bytes
+  return records
+end
+
+local function read_session(sid)
+  local found = redis.call('HMGET', session_key_prefix .. sid, 'status', 'fence', 'attempts', 'turn', 'document', 'records',
+    'disposing', 'control', 'holder', 'due_ms')
+  return {
+    status = found[1], fence = found[2], attempts = tonumber(found[3]) or 0, turn = found[4], document = found[5],
+    records = found[6], disposing = found[7], control = found[8], holder = found[9], due_ms = tonumber(found[10]) or 0,
+  }
+end
+
+local function waiting_requests(sid, session)
+  if session.due_ms > now_ms then
+    return {} -- its head waits for a retry; only control was let through
+  end
+  return within_limit(redis.call('LRANGE', mailbox_key_prefix .. sid, 0, MAX_REQUESTS - 1))
+end
+
+-- Everything the holder needs, by position: see `ClaimedSession` in worker/store/claims.py.
+local function describe(sid, session, mailbox)
+  local settings = settings_of(string.match(sid, '^[^:]*')) or {}
+  local window = settings.history_window or 16
+  local has_history = session.turn and window > 0
+  answer_bytes = answer_bytes + #(session.document or '')
+  return {
+    sid, session.fence, session.attempts, session.turn or '0', session.document or '', session.records or '0',
+    session.disposing or '',
+    session.control and redis.call('LRANGE', control_key_prefix .. sid, 0, -1) or {},
+    mailbox,
+    has_history and redis.call('LRANGE', history_key_prefix .. sid, -window, -1) or {},
+    settings.has_policies and redis.call('SMEMBERS', banned_key_prefix .. sid) or {},
+    session.attempts > 1 and redis.call('HGETALL', journal_key_prefix .. sid) or {},
+  }
+end
+
+local function claim(sid)
+  local session = read_session(sid)
+  if session.status == 'held' or session.status == 'disposing' then
+    return -- a sid that is in no list any more; never take what somebody holds
+  end
+  if not serves[string.match(sid, '^[^:]*')] then
+    handed_back[#handed_back + 1] = sid
+    redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
+    return
+  end
+  local mailbox = waiting_requests(sid, session)
+  session.fence = integer((tonumber(string.match(session.fence or '', '^%d+')) or 0) + 1) .. '-' .. nonce
+  if #mailbox > 0 then
+    session.attempts = session.attempts + 1 -- counted before it runs, so that a request which kills workers is found out
+  end
+  if session.attempts > 1 then
+    redelivered = redelivered + 1
+  end
+  redis.call('HSET', session_key_prefix .. sid, 'status', session.disposing and 'disposing' or 'held', 'fence',
+    session.fence, 'holder', worker_id, 'attempts', session.attempts)
+  claimed_sids[#claimed_sids + 1] = sid
+  claimed[#claimed + 1] = describe(sid, session, mailbox)
+end
+
+-- Sessions whose retry is due join the line.
+local function wake_delayed()
+  local due = redis.call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', 0, 100)
+  for _, sid in ipairs(due) do
+    redis.call('ZREM', delayed_key, sid)
+    if redis.call('HGET', session_key_prefix .. sid, 'status') == 'delayed' then
+      redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
+      redis.call('RPUSH', ready_key, sid)
+    end
+  end
+end
+
+local function wants_more()
+  return #claimed_sids < free_slots and answer_bytes < MAX_ANSWER_BYTES
+end
+
+local function claim_from(list_key, limit)
+  local taken = 0
+  while taken < limit and wants_more() do
+    local sids = redis.call('LPOP', list_key, math.min(limit - taken, free_slots - #claimed_sids, 64))
+    if not sids then
+      return
+    end
+    for _, sid in ipairs(sids) do
+      claim(sid)
+    end
+    taken = taken + #sids
+  end
+end
+
+-- `woken` are sids that became ready in this very call; those not claimed join the line at its end.
+local function claim_sessions(woken)
+  wake_delayed()
+  claim_from(suspects_key, suspect_slots)
+  claim_from(ready_key, free_slots)
+  local waiting = {}
+  for _, sid in ipairs(woken) do
+    if wants_more() then
+      claim(sid)
+    else
+      redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
+      waiting[#waiting + 1] = sid
+    end
+  end
+  call_in_chunks('RPUSH', ready_key, handed_back)
+  call_in_chunks('RPUSH', ready_key, waiting)
+  call_in_chunks('SADD', held_key, claimed_sids)
+  call_in_chunks('ZREM', sessions_key, woken)
+  -- Chain the waking: whoever took part of the work, or made work it does not take, wakes the next worker.
+  if #waiting > 0 or #claimed_sids > 0 and redis.call('LLEN', ready_key) > #handed_back then
+    ring_bell()
+  end
+end
+
+-- The reply of this very call was lost: the sessions it claimed are still held, so hand them out again.
+local function repeat_claim(sids)
+  for sid in string.gmatch(sids, '[^\n]+') do
+    local session = read_session(sid)
+    if session.holder == worker_id and (session.status == 'held' or session.status == 'disposing') then
+      claimed[#claimed + 1] = describe(sid, session, waiting_requests(sid, session))
+    end
+  end
+end

@@ -1,0 +1,73 @@
+-- What is wrong with an entry by its stream fields alone; the body stays opaque. Needs shard, shards, body_max_bytes
+-- and settings_of. Returns nothing, or a dead-letter reason, a message for the sender and the reply's error code.
+local LANES = {
+  execute = 'open', run = 'open', connect = 'open', ['commit-user-message'] = 'open',
+  ['commit-system-message'] = 'open', ['commit-developer-message'] = 'open', ['commit-assistant-message'] = 'open',
+  ['commit-tool-output'] = 'open', ['commit-tool-request'] = 'open', ['commit-flush'] = 'open',
+  ['commit-stop-tools'] = 'open', ['change-agent'] = 'open', ['change-to-default-agent'] = 'open',
+  ['change-to-prev-agent'] = 'open', complete = 'open', event = 'void', dispose = 'void',
+  emit = 'control', notify = 'control', ban = 'control', unban = 'control', ['cancel-output'] = 'void-control',
+}
+
+local WHEN_BUSY = { enqueue = true, reject = true, interrupt = true, rollback = true, coalesce = true, throttle = true }
+
+local function fault_of_names(fields)
+  if fields.v ~= '1' then
+    return 'malformed', 'field v must be 1, the only protocol version of this worker', 'bad_request'
+  elseif not fields.clientId or not fields.swarmName or not fields.kind then
+    return 'malformed', 'fields clientId, swarmName and kind are required', 'bad_request'
+  elseif not is_client_id(fields.clientId) then
+    return 'bad_name', 'clientId must be 1-128 characters without spaces, controls and any of *?[]{}\\^', 'bad_request'
+  elseif not is_name(fields.swarmName) then
+    return 'bad_name', 'swarmName must match [A-Za-z0-9_.-]{1,64}', 'bad_request'
+  elseif shards > 1 and shard_of(fields.clientId, shards) ~= shard then
+    return 'bad_shard', 'this clientId belongs to shard ' .. shard_of(fields.clientId, shards)
+      .. ': crc32(clientId) % ' .. shards, 'bad_shard'
+  end
+end
+
+local function fault_of_reply_to(fields)
+  local reply_to = fields.replyTo
+  if reply_to and (#reply_to > 256 or string.sub(reply_to, 1, #reply_channel_prefix) ~= reply_channel_prefix
+      or string.find(reply_to, '[^%w_.:{}%-]')) then
+    fields.replyTo = nil -- a worker never publishes where a sender likes
+    return 'bad_request', 'replyTo must begin with ' .. reply_channel_prefix
+      .. ' and have at most 256 bytes of [A-Za-z0-9_.:{}-]', 'bad_request'
+  end
+end
+
+local function fault_of_options(fields)
+  local deadline_ms, force, when_busy = fields.deadlineMs, fields.force, fields.whenBusy
+  if deadline_ms and not string.find(deadline_ms, '^%d+$') or deadline_ms and #deadline_ms > 15 then
+    return 'bad_request', 'deadlineMs must be Unix milliseconds', 'bad_request'
+  elseif force and force ~= '1' and force ~= '0' then
+    return 'bad_request', 'force must be 1 or 0', 'bad_request'
+  elseif when_busy and not WHEN_BUSY[when_busy] then
+    return 'bad_request', 'whenBusy must be enqueue, reject, interrupt, rollback, coalesce or throttle', 'bad_request'
+  end
+  -- Tracing must never cost a request: what is not usable is left out.
+  for _, name in ipairs({ 'traceparent', 'tracestate', 'sentAtMs' }) do
+    if fields[name] and (#fields[name] > 512 or string.find(fields[name], '%c')) then
+      fields[name] = nil
+    end
+  end
+end
+
+local function fault_of(fields, size)
+  local reason, message, code = fault_of_names(fields)
+  if reason then
+    fault_of_reply_to(fields)
+    return reason, message, code
+  end
+  reason, message, code = fault_of_reply_to(fields)
+  if reason then
+    return reason, message, code
+  elseif #(fields.body or '') > body_max_bytes or size > body_max_bytes + 8192 then
+    return 'too_large', 'the body may have at most ' .. body_max_bytes .. ' bytes', 'bad_request'
+  elseif not LANES[fields.kind] then
+    return 'unknown_kind', 'no such kind of request', 'bad_request'
+  elseif not settings_of(fields.swarmName) then
+    return 'unknown_swarm', 'no worker has announced a swarm of this name', 'unknown_swarm'
+  end
+  return fault_of_options(fields)
+end

@@ -1,0 +1,10 @@
+-- What admission and claim need to know of a swarm, as its workers announced it; read once per call.
+local settings_cache = {}
+
+local function settings_of(swarm_name)
+  if settings_cache[swarm_name] == nil then
+    local settings = redis.call('HGET', swarms_key, swarm_name)
+    settings_cache[swarm_name] = settings and cjson.decode(settings) or false
+  end
+  return settings_cache[swarm_name]
+end

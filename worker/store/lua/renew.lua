@@ -1,0 +1,45 @@
+#!lua flags=allow-oom
+--[[
+  Extend the lease of a worker, or begin it, and reclaim from workers whose lease is over.
+
+  The lease is valid while the worker is a member of workers_key, whatever the score: after an outage a worker whose
+  sids nobody took goes on. `since` begins anew whenever the row of renewals had a gap.
+
+  KEYS[1] workers_key   zset    live workers, score = lease end, ms
+  KEYS[2] ops_key       hash    last operation number and answer per kind of this worker
+  KEYS[3] ready_key     list    sids with waiting requests and no holder
+  KEYS[4] suspects_key  list    reclaimed sids whose head was tried before
+  KEYS[5] bell_key      stream  wakes idle workers
+
+  ARGV[1] base       string  what every key of the shard begins with
+  ARGV[2] worker_id  string  who renews
+  ARGV[3] lease_ms   int     how long the lease is
+  ARGV[4] register   int     1 = begin the lease if there is none
+
+  Returns  {'ok' | 'unregistered', now_ms, reclaimed, {sid with control waiting, ...}}
+]]
+local workers_key, ops_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local base, worker_id, lease_ms, op_kind, op_number = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'renew', 0
+
+--#include prefixes
+--#include clock
+--#include reclaim
+--#include fenced
+
+local lease_end = tonumber(redis.call('ZSCORE', workers_key, worker_id))
+if not lease_end and ARGV[4] ~= '1' then
+  return { 'unregistered', now_text, 0, {} }
+end
+redis.call('ZADD', workers_key, now_ms + lease_ms, worker_id)
+local since = tonumber(redis.call('HGET', ops_key, 'since'))
+-- A lease end beyond what this worker could have set means that the server's clock was put back.
+if not since or not lease_end or lease_end < now_ms or lease_end > now_ms + lease_ms then
+  since = now_ms
+  redis.call('HSET', ops_key, 'since', now_text)
+end
+redis.call('PEXPIRE', ops_key, 3600000)
+local reclaimed = reclaim_dead_workers(since, lease_ms)
+if reclaimed > 0 then
+  ring_bell()
+end
+return { 'ok', now_text, reclaimed, take_hints() }

@@ -1,0 +1,42 @@
+#!lua flags=allow-oom
+--[[
+  Ask idle sessions whose time is over to dispose: each gets a dispose request of its own, in its own lane.
+
+  KEYS[1] sessions_key  zset    idle sids, score = when they expire, ms
+  KEYS[2] ready_key     list    sids with waiting requests and no holder
+  KEYS[3] bell_key      stream  wakes idle workers
+
+  ARGV[1] base   string  what every key of the shard begins with
+  ARGV[2] limit  int     sessions to look at, at most
+
+  Returns  {sessions looked at, sessions asked to dispose}
+]]
+local sessions_key, ready_key, bell_key = KEYS[1], KEYS[2], KEYS[3]
+local base, limit = ARGV[1], ARGV[2]
+
+--#include prefixes
+--#include clock
+--#include chunks
+--#include record
+
+local due = redis.call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT', 0, limit)
+local asked = {}
+for i, sid in ipairs(due) do
+  local session_key = session_key_prefix .. sid
+  if redis.call('HGET', session_key, 'status') == 'idle' then
+    -- '~' can't begin a sender's request id: such a request has no sender and gets no reply.
+    local request = { requestId = '~ttl-' .. now_text .. '-' .. i, kind = 'dispose', body = '{"reason":"ttl"}' }
+    redis.call('RPUSH', mailbox_key_prefix .. sid, make_record(request, '', now_text))
+    redis.call('HSET', session_key, 'status', 'ready')
+    redis.call('PERSIST', session_key)
+    redis.call('PERSIST', history_key_prefix .. sid)
+    redis.call('PERSIST', outbox_key_prefix .. sid)
+    asked[#asked + 1] = sid
+  end
+end
+call_in_chunks('ZREM', sessions_key, due)
+call_in_chunks('RPUSH', ready_key, asked)
+if #asked > 0 then
+  redis.call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+end
+return { #due, #asked }

@@ -1,0 +1,235 @@
+"""The scripts of one shard as methods: what a worker says to Redis on its way from claim to release."""
+
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from schemas.keyspace import CONSUMER, DOORBELL_GROUP, ShardKeys
+from worker.core.request import AdmittedRequest
+from worker.store.claims import Claim, NoLease, parse_claim, parse_record
+from worker.store.commits import FencedAnswer, FinishedTurn, LiveOutput, parse_fenced
+from worker.store.link import Argument, Link
+from worker.store.script import load
+
+#: entries that one call admits at most, so that a call stays short
+ADMIT_MAX = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardLimits:
+    """Limits and lives that the scripts apply, in ms, bytes and counts."""
+
+    lease_ms: int
+    result_ttl_ms: int
+    grace_ms: int
+    body_max_bytes: int
+    history_max: int
+    outbox_max: int
+    events_max: int
+    dead_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerIdentity:
+    """Who calls: a worker with an id made afresh at each start, and the swarms it serves."""
+
+    worker_id: str
+    swarms: Sequence[str]
+
+
+class ShardStore:
+    """One shard of the namespace; each purpose has a connection of its own, and at most one call under way on it."""
+
+    def __init__(self, url: str, keys: ShardKeys, shards: int, identity: WorkerIdentity, limits: ShardLimits) -> None:
+        """Prepare the connections; nothing is opened yet."""
+        self.keys = keys
+        self._shards = shards
+        self._identity = identity
+        self._limits = limits
+        self._swarms = "".join(f"{name}," for name in identity.swarms)
+        self._links = {name: Link(url) for name in ("claim", "commit", "flush", "doorbell", "hints", "deltas", "aside")}
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for link in self._links.values():
+            await link.close()
+
+    async def admit_and_claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
+        """Admit new entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`."""
+        keys, limits = self.keys, self._limits
+        answer = await self._links["claim"].call(
+            load("admit_and_claim"),
+            keys.requests,
+            keys.bell,
+            keys.ready,
+            keys.delayed,
+            keys.sessions,
+            keys.workers,
+            keys.suspects,
+            keys.swarms,
+            keys.cursor,
+            keys.dead,
+            *self._own_keys(),
+            keys.base,
+            self._identity.worker_id,
+            op_number,
+            secrets.token_hex(8),
+            free_slots,
+            suspect_slots,
+            limits.lease_ms,
+            ADMIT_MAX,
+            keys.shard,
+            self._shards,
+            limits.body_max_bytes,
+            limits.result_ttl_ms,
+            limits.dead_max,
+            self._swarms,
+        )
+        return parse_claim(answer)
+
+    async def claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
+        """Claim without admitting anything: what still works while Redis is full."""
+        keys = self.keys
+        answer = await self._links["claim"].call(
+            load("claim"),
+            keys.bell,
+            keys.ready,
+            keys.delayed,
+            keys.sessions,
+            keys.workers,
+            keys.suspects,
+            keys.swarms,
+            *self._own_keys(),
+            keys.base,
+            self._identity.worker_id,
+            op_number,
+            secrets.token_hex(8),
+            free_slots,
+            suspect_slots,
+            self._limits.lease_ms,
+            self._swarms,
+        )
+        return parse_claim(answer)
+
+    async def commit(self, op_number: int, turns: Sequence[FinishedTurn]) -> FencedAnswer:
+        """Commit finished turns in one atomic call; raises `QueueUnavailable` (outcome unknown) and `NoLease`."""
+        keys, limits = self.keys, self._limits
+        held, ops = self._own_keys()
+        arguments: list[Argument] = [
+            keys.workers,
+            ops,
+            held,
+            keys.ready,
+            keys.sessions,
+            keys.delayed,
+            keys.bell,
+            keys.dead,
+            keys.events,
+            keys.bans,
+            keys.base,
+            self._identity.worker_id,
+            op_number,
+            limits.grace_ms,
+            limits.result_ttl_ms,
+            limits.outbox_max,
+            limits.history_max,
+            limits.events_max,
+            limits.dead_max,
+            len(turns),
+        ]
+        for turn in turns:
+            arguments += turn.arguments()
+        return parse_fenced(await self._links["commit"].call(load("commit"), *arguments), len(turns))
+
+    async def flush(self, op_number: int, outputs: Sequence[LiveOutput]) -> FencedAnswer:
+        """Send live output of running turns; raises like `commit`."""
+        keys = self.keys
+        _, ops = self._own_keys()
+        arguments: list[Argument] = [keys.workers, ops, keys.base, self._identity.worker_id, op_number]
+        arguments += (self._limits.outbox_max, len(outputs))
+        for output in outputs:
+            arguments += output.arguments()
+        return parse_fenced(await self._links["flush"].call(load("flush"), *arguments), len(outputs))
+
+    async def release(self, op_number: int, sessions: Sequence[tuple[str, str]]) -> FencedAnswer:
+        """Hand back sessions, each (sid, fence), whose turn did not end; no attempt is charged."""
+        keys = self.keys
+        held, ops = self._own_keys()
+        arguments: list[Argument] = [keys.workers, ops, held, keys.ready, keys.suspects, keys.bell]
+        arguments += (keys.base, self._identity.worker_id, op_number, len(sessions))
+        for sid, fence in sessions:
+            arguments += (sid, fence)
+        return parse_fenced(await self._links["aside"].call(load("release"), *arguments), len(sessions))
+
+    async def begin_dispose(self, sid: str, fence: str, *, may_call_off: bool) -> str:
+        """Begin the disposal of a held session; returns `disposing`, `called_off` or `fenced`."""
+        identity = (self.keys.base, self._identity.worker_id)
+        flag = "1" if may_call_off else "0"
+        answer = await self._links["aside"].call(
+            load("begin_dispose"), self.keys.workers, *identity, sid, fence, flag
+        )
+        return answer.decode()
+
+    async def control_of(self, sid: str) -> list[AdmittedRequest]:
+        """Read the control requests that wait for a session this worker holds."""
+        records = await self._links["aside"].command("LRANGE", self.keys.control(sid), 0, -1)
+        return [parse_record(record) for record in records]
+
+    async def mailbox_of(self, sid: str) -> list[AdmittedRequest]:
+        """Read all requests that wait for a session this worker holds."""
+        records = await self._links["aside"].command("LRANGE", self.keys.mailbox(sid), 0, -1)
+        return [parse_record(record) for record in records]
+
+    async def hints(self) -> AsyncIterator[str]:
+        """Yield sids that have control waiting, as admission publishes them; raises `QueueUnavailable`."""
+        channel = self.keys.worker_channel(self._identity.worker_id)
+        async for sid in self._links["hints"].subscribe(channel):
+            yield sid.decode()
+
+    async def publish(self, channel: str, data: str) -> None:
+        """Publish without any promise: token deltas only."""
+        await self._links["deltas"].command("PUBLISH", channel, data)
+
+    async def wait_for_bell(self, wait_s: float) -> None:
+        """Wait until work may be there, `wait_s` at most; raises `QueueUnavailable`.
+
+        What is read here is not the work, only a sign of it: nothing is lost when this wait is cut off.
+        """
+        streams = (self.keys.requests, self.keys.bell, ">", ">")
+        read = ("XREADGROUP", "GROUP", DOORBELL_GROUP, CONSUMER, "COUNT", 1, "BLOCK", int(wait_s * 1000), "NOACK")
+        await self._links["doorbell"].command(*read, "STREAMS", *streams, wait_s=wait_s)
+
+    async def ensure_groups(self) -> None:
+        """Create the consumer groups that are missing; admission takes up where its cursor stopped."""
+        aside = self._links["aside"]
+        for stream, start in ((self.keys.requests, "0"), (self.keys.bell, "$")):
+            await _create_group(aside, stream, DOORBELL_GROUP, start)
+        cursor = await aside.command("HMGET", self.keys.cursor, "id", "entries_read")
+        resume = (cursor[0] or b"0", "ENTRIESREAD", cursor[1] or 0)
+        await _create_group(aside, self.keys.requests, "admission", *resume)
+
+    async def announce(self, settings: dict[str, str]) -> None:
+        """Tell admission of this worker's swarms: name -> settings as JSON."""
+        flat = [part for pair in settings.items() for part in pair]
+        await self._links["aside"].command("HSET", self.keys.swarms, *flat)
+
+    async def deregister(self) -> int:
+        """End the lease; returns how many sessions were still held and are given back."""
+        held, ops = self._own_keys()
+        keys = (self.keys.workers, ops, self.keys.ready, self.keys.suspects, self.keys.bell, held)
+        return await self._links["aside"].call(load("deregister"), *keys, self.keys.base, self._identity.worker_id)
+
+    def _own_keys(self) -> tuple[str, str]:
+        worker_id = self._identity.worker_id
+        return self.keys.held(worker_id), self.keys.ops(worker_id)
+
+
+async def _create_group(link: Link, stream: str, group: str, *start: Argument) -> None:
+    try:
+        await link.command("XGROUP", "CREATE", stream, group, *start[:1], "MKSTREAM", *start[1:])
+    except Exception as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+
+
+__all__ = ["NoLease", "ShardLimits", "ShardStore", "WorkerIdentity"]

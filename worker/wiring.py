@@ -1,0 +1,186 @@
+"""Build a worker from an application and settings, run it, and stop it in good order; no logic of its own."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from uuid import uuid4
+
+import structlog
+
+from schemas.keyspace import ShardKeys
+from worker.definitions.app import App
+from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK
+from worker.housekeeping.chores import Household
+from worker.housekeeping.supervise import HousekeepingPlan, supervise_housekeeping
+from worker.lane.observers import Observers
+from worker.lane.shard_lane import LaneRules, ShardLane
+from worker.lane.slots import Slots
+from worker.lane.worker import Worker
+from worker.observe.health import Health
+from worker.observe.logs import Logs
+from worker.observe.metrics import Metrics
+from worker.observe.server import MetricsServer, Pages
+from worker.settings import Settings
+from worker.store.housekeeper import ShardHousekeeper
+from worker.store.link import Link
+from worker.store.renewal import RenewalLink
+from worker.store.setup import agree_on_namespace, check_server
+from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
+
+log = structlog.get_logger(__name__)
+
+
+async def run_worker(app: App, settings: Settings) -> int:
+    """Serve `app` until a signal comes; returns the exit code of the process.
+
+    Prints one line `READY worker_id=… shards=…` on standard output when it serves. Raises `ConfigurationError` and
+    `QueueUnavailable`, but only before that.
+    """
+    worker_id = uuid4().hex
+    observers = _observers(settings, worker_id)
+    await _check_redis(settings)
+    async with contextlib.AsyncExitStack() as stack:
+        address = stack.enter_context(_pages(settings, observers))
+        worker = await stack.enter_async_context(_worker(app, settings, worker_id, observers))
+        if settings.housekeeping:
+            await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
+        stopping = Stopping(worker)
+        with stopping.installed():
+            print(f"READY worker_id={worker_id} shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
+            return await _serve(worker, stopping, settings)
+
+
+@dataclass(eq=False)
+class Stopping:
+    """What signals do: the first begins the drain, the second ends it at once."""
+
+    worker: Worker
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
+    #: 0, or the number of the second signal
+    cut_short: int = 0
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[None]:
+        """Handle SIGTERM and SIGINT while this is open."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._signalled, number)
+        yield
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    def _signalled(self, number: int) -> None:
+        if self.begun.is_set():
+            self.cut_short = number
+            self.worker.hurry()
+        self.begun.set()
+
+
+async def _serve(worker: Worker, stopping: Stopping, settings: Settings) -> int:
+    running = asyncio.create_task(worker.run())
+    told = asyncio.create_task(stopping.begun.wait())
+    await asyncio.wait((running, told), return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    if running.done():
+        running.result()  # loops don't end: this raises the bug that ended them
+    log.info("draining", grace_s=settings.shutdown_grace_s)
+    handed_back = await worker.drain(settings.shutdown_grace_s, settings.hard_stop_s)
+    running.cancel()
+    await asyncio.wait((running,))
+    log.info("stopped", handed_back=handed_back)
+    if stopping.cut_short:
+        return 128 + stopping.cut_short
+    return EXIT_DRAIN_TIMEOUT if handed_back else EXIT_OK
+
+
+async def _check_redis(settings: Settings) -> None:
+    link = Link(settings.redis_url.get_secret_value())
+    try:
+        await check_server(link, allow_eviction=settings.allow_eviction)
+        await agree_on_namespace(link, settings.namespace, settings.shards)
+    finally:
+        await link.close()
+
+
+def _observers(settings: Settings, worker_id: str) -> Observers:
+    logs = Logs(level=settings.log_level, log_format=settings.log_format, turns=settings.log_turns)
+    logs.set_up(worker_id=worker_id)
+    metrics = Metrics(
+        build={"version": version("swarmline")},
+        wait_buckets_s=settings.wait_buckets_s,
+        turn_buckets_s=settings.turn_buckets_s,
+    )
+    return Observers(metrics, Health(stall_s=settings.health_stall_s), logs.turn_line())
+
+
+@contextlib.contextmanager
+def _pages(settings: Settings, observers: Observers) -> Iterator[str]:
+    """Serve metrics and probes; yields what the READY line says of them."""
+    if settings.metrics_port < 0:
+        yield ""
+        return
+    pages = Pages(observers.health, observers.metrics.registry, {"version": version("swarmline")})
+    server = MetricsServer(pages, host=settings.metrics_host, port=settings.metrics_port)
+    server.start()
+    try:
+        yield f" metrics={server.url}/metrics"
+    finally:
+        server.close()
+
+
+@contextlib.asynccontextmanager
+async def _worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncIterator[Worker]:
+    url = settings.redis_url.get_secret_value()
+    identity = WorkerIdentity(worker_id, tuple(app.swarms))
+    limits = _limits(settings)
+    slots = Slots(settings.max_sessions_in_flight, observers.metrics.slots)
+    rules = LaneRules(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
+    shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
+    stores = [ShardStore(url, keys, settings.shards, identity, limits) for keys in shards]
+    lanes = [ShardLane(store, app.swarms, slots, observers, rules) for store in stores]
+    links = [RenewalLink(url, keys, worker_id, settings.lease_s) for keys in shards]
+    worker = Worker(lanes, links, slots, observers, max_loop_stall_s=settings.max_loop_stall_s)
+    try:
+        await worker.start()
+        yield worker
+    finally:
+        for store in stores:
+            await store.close()
+
+
+@contextlib.asynccontextmanager
+async def _housekeeping(settings: Settings, worker_id: str, observers: Observers) -> AsyncIterator[None]:
+    url = settings.redis_url.get_secret_value()
+    lease_ms = int(settings.lease_s * 1000)
+    shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
+    housekeepers = [ShardHousekeeper(url, keys, f"housekeeping-{worker_id}", lease_ms) for keys in shards]
+    plan = HousekeepingPlan(
+        redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
+    )
+    metrics = observers.metrics
+    task = asyncio.create_task(
+        supervise_housekeeping(plan, Household(housekeepers, metrics.cluster, metrics.redis_error))
+    )
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))
+        for housekeeper in housekeepers:
+            await housekeeper.close()
+
+
+def _limits(settings: Settings) -> ShardLimits:
+    return ShardLimits(
+        lease_ms=int(settings.lease_s * 1000),
+        result_ttl_ms=settings.result_ttl_s * 1000,
+        grace_ms=int(settings.session_grace_s * 1000),
+        body_max_bytes=settings.body_max_bytes,
+        history_max=settings.history_max,
+        outbox_max=settings.outbox_max,
+        events_max=settings.events_max,
+        dead_max=settings.dead_max,
+    )
