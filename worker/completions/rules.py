@@ -11,9 +11,9 @@ Answer = str | ToolCall | CompletionMessage | Callable[[re.Match[str]], str | To
 
 
 class RuleCompletion:
-    """Answers by the first pattern found in the last user message, upper and lower case alike.
+    r"""Answers by the first pattern found in the last user message, upper and lower case alike.
 
-    A text may use the groups of its pattern, as in `"Order \\1 is on its way"`; so may the string arguments of a tool
+    A text may use the groups of its pattern, as in `"Order \1 is on its way"`; so may the string arguments of a tool
     call. After the result of a tool it answers with that result. A call of a tool that the agent has not got at the
     moment is passed over; without any match `otherwise` is the answer.
     """

@@ -73,7 +73,7 @@ class Session:
         session.history_length = history_length
         session.banned = banned
         if document:
-            session._read(document)
+            session.read(document)
         return session
 
     def document(self) -> str:
@@ -106,7 +106,11 @@ class Session:
             or self.active_agent != snapshot.active_agent
         )
 
-    def _read(self, document: bytes) -> None:
+    def read(self, document: bytes | str) -> None:
+        """Take over a document that `document` wrote; what it leaves out is default."""
+        self.restore(Snapshot(self.default_agent, [], {}, {}))
+        if not document:
+            return
         parts = _DOCUMENT.validate_python(from_json(document))
         active_agent, stack = parts.get("activeAgent"), parts.get("stack")
         states, memory = parts.get("states"), parts.get("memory")

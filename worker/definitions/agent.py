@@ -4,18 +4,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 
-from worker.core.messages import ToolCall
+from worker.core.messages import Message, ToolCall
 from worker.definitions.callbacks import AgentCallbacks
 from worker.definitions.completion import Completion, CompletionFunction, CompletionMessage
 from worker.definitions.handoffs import handoff_tool
 from worker.definitions.session_info import SessionInfo
-from worker.definitions.tools import Tool
+from worker.definitions.tools import Offer, Tool, offer_of
 
 Lines = str | Sequence[str]
 Prompt = str | Callable[[SessionInfo], str | Awaitable[str]]
 SystemLines = Callable[[SessionInfo], Lines | Awaitable[Lines]]
 #: returns what is wrong with an answer, None when it is fine
-OutputCheck = Callable[[str], str | None | Awaitable[str | None]]
+OutputCheck = Callable[[str], str | Awaitable[str | None] | None]
 Transform = Callable[[str, SessionInfo], str | Awaitable[str]]
 MapMessage = Callable[[CompletionMessage, SessionInfo], CompletionMessage | Awaitable[CompletionMessage]]
 MapToolCalls = Callable[[Sequence[ToolCall], SessionInfo], Sequence[ToolCall] | Awaitable[Sequence[ToolCall]]]
@@ -66,7 +66,21 @@ class Agent:
         return (*self.tools, *(handoff_tool(target) for target in self.handoffs))
 
     @cached_property
-    def system_lines(self) -> tuple[str, ...]:
-        """Return the fixed system lines that are not empty, without the prompt."""
-        lines = (self.system,) if isinstance(self.system, str) else tuple(self.system)
-        return tuple(line for line in lines if line)
+    def fixed_lines(self) -> tuple[Message, ...] | None:
+        """Return the lines that open every question to the model, None when they have to be computed each time."""
+        if callable(self.prompt) or self.system_dynamic is not None:
+            return None
+        return system_lines(self.prompt, self.system)
+
+    @cached_property
+    def fixed_offer(self) -> Offer | None:
+        """Return the tools that are offered with every question, None when that has to be found out each time."""
+        if any(tool.is_available is not None or tool.describe is not None for tool in self.all_tools):
+            return None
+        return offer_of([(tool.spec, tool) for tool in self.all_tools])
+
+
+def system_lines(*given: Lines) -> tuple[Message, ...]:
+    """Return system messages of the lines that are not empty."""
+    lines = (line for part in given for line in ((part,) if isinstance(part, str) else part))
+    return tuple(Message("system", line) for line in lines if line)

@@ -18,5 +18,5 @@ class App:
         """Check all swarms; raises `DefinitionError` with everything that is wrong."""
         faults = faults_of(swarms)
         if faults:
-            raise DefinitionError(faults)
+            raise DefinitionError(*faults)
         object.__setattr__(self, "swarms", {swarm.name: swarm for swarm in swarms})

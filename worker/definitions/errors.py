@@ -1,12 +1,23 @@
-"""What a wrong definition raises."""
+"""What a wrong definition raises, and what a tool meets that asks a turn for the impossible."""
 
-from collections.abc import Sequence
+from worker.errors import ConfigurationError
 
 
-class DefinitionError(ValueError):
+class DefinitionError(ConfigurationError):
     """An application can't work as it was written; `faults` names everything that is wrong, one sentence each."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
-        """Gather all faults of one application."""
-        self.faults = tuple(faults)
-        super().__init__("\n".join(["the application can't work as it is written:", *(f"- {f}" for f in faults)]))
+
+class TurnError(Exception):
+    """A tool asked its turn for something that is not possible; uncaught, it ends the call as failed."""
+
+
+class UnknownStateError(TurnError):
+    """The active agent does not list this state."""
+
+
+class NavigationLoopError(TurnError):
+    """The agent to go to was already gone to in this turn."""
+
+
+class NestingLimitError(TurnError):
+    """The turn asked its agents too many times."""

@@ -3,15 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from typing import get_args
 
 from schemas.names import is_name
 from worker.definitions.agent import Agent
 from worker.definitions.policy import Policy
 from worker.definitions.states import State
-from worker.definitions.swarm import Swarm
+from worker.definitions.swarm import CHOICES, Swarm
 from worker.definitions.tools import Tool
 
-_WHEN_BUSY = ("enqueue", "reject", "interrupt", "rollback", "coalesce", "throttle")
+#: fields of a swarm with a fixed set of values
+_CHOICES = {name: get_args(choice) for name, choice in CHOICES.items()}
 
 
 def faults_of(swarms: Sequence[Swarm]) -> list[str]:
@@ -71,21 +73,17 @@ def _agent_faults(where: str, agent: Agent, swarm: Swarm) -> Iterator[str]:
 
 
 def _limit_faults(where: str, swarm: Swarm) -> Iterator[str]:
-    if swarm.when_busy not in _WHEN_BUSY:
-        yield f"{where}: when_busy {swarm.when_busy!r} is not one of {', '.join(_WHEN_BUSY)}"
-    if swarm.bus not in ("session", "all"):
-        yield f"{where}: bus {swarm.bus!r} is neither 'session' nor 'all'"
-    if swarm.resque_strategy not in ("flush", "recomplete", "custom"):
-        yield f"{where}: resque_strategy {swarm.resque_strategy!r} is not flush, recomplete or custom"
+    for name, allowed in _CHOICES.items():
+        if getattr(swarm, name) not in allowed:
+            yield f"{where}: {name} {getattr(swarm, name)!r} is not one of {', '.join(allowed)}"
     if swarm.resque_strategy == "custom" and swarm.resque is None:
         yield f"{where}: resque_strategy 'custom' needs the function resque"
     if not swarm.texts.placeholders:
         yield f"{where}: texts.placeholders is empty"
     if swarm.session_ttl < timedelta(seconds=1):
         yield f"{where}: session_ttl {swarm.session_ttl} is shorter than a second"
-    for name in ("turn_timeout_s", "max_mailbox", "max_nested_executions", "history_max", "stack_max"):
-        if getattr(swarm, name) <= 0:
-            yield f"{where}: {name} must be positive"
+    yield from _not_positive(where, swarm, "turn_timeout_s", "max_mailbox", "max_nested_executions")
+    yield from _not_positive(where, swarm, "history_max", "stack_max", "output_max_bytes")
     if swarm.throttle_s < 0:
         yield f"{where}: throttle_s must not be negative"
 
@@ -93,9 +91,11 @@ def _limit_faults(where: str, swarm: Swarm) -> Iterator[str]:
 def _agent_limit_faults(where: str, agent: Agent) -> Iterator[str]:
     if agent.keep_messages < 0:
         yield f"{where}: keep_messages must not be negative"
-    for name in ("completion_timeout_s", "tool_timeout_s"):
-        if getattr(agent, name) <= 0:
-            yield f"{where}: {name} must be positive"
+    yield from _not_positive(where, agent, "completion_timeout_s", "tool_timeout_s")
+
+
+def _not_positive(where: str, definition: Swarm | Agent, *names: str) -> Iterator[str]:
+    return (f"{where}: {name} must be positive" for name in names if getattr(definition, name) <= 0)
 
 
 def _name_faults(where: str, name: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from worker.definitions.session_info import SessionInfo
 
 #: says whether a text may pass; one that raises refuses
 Validator = Callable[[str, SessionInfo], bool | Awaitable[bool]]
-BanMessage = Callable[[SessionInfo], str | None | Awaitable[str | None]]
+BanMessage = Callable[[SessionInfo], str | Awaitable[str | None] | None]
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,8 @@ from worker.definitions.states import State
 WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback", "coalesce", "throttle"]
 ResqueStrategy = Literal["flush", "recomplete", "custom"]
 Bus = Literal["session", "all"]
+#: fields of a swarm with a fixed set of values
+CHOICES = {"when_busy": WhenBusy, "resque_strategy": ResqueStrategy, "bus": Bus}
 #: answers in the place of a model whose answer was no use
 Resque = Callable[[SessionInfo], str | Awaitable[str]]
 
@@ -27,12 +29,16 @@ class Texts:
 
     #: one of these is the answer when the agent has none
     placeholders: Sequence[str] = ("Sorry, I missed that. Could you say it again?", "Sorry, could you repeat that?")
-    #: the answer of a client that is banned by a policy the swarm no longer has
-    banned: str = "I can't talk about that."
     #: user line that starts the history afresh after a failure
     flush: str = "Start the conversation afresh."
     #: user line that asks the model again under `resque_strategy="recomplete"`
     recomplete: str = "Your last answer was empty or malformed. Answer again, in plain words."
+    #: output of a tool that returned nothing and did nothing to the conversation
+    tool_done: str = "Done."
+    #: output of a hand-off; `{agent}` is who takes over
+    handed_over: str = "The conversation was handed over to {agent}."
+    #: the answer when agents hand a conversation round in a circle
+    circle: str = "I could not find the right colleague. What do you need?"
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +47,9 @@ class Swarm:
 
     `when_busy` is what an execute request meets when its session is busy and it does not say itself; `throttle_s` is
     the window of `throttle`. `bus="session"` publishes the bus events of sessions, `"all"` every event there is.
-    `history_max` caps the records kept in Redis, `stack_max` the agents remembered for going back.
+    `history_max` caps the records kept in Redis, `stack_max` the agents remembered for going back. Going twice to the
+    same agent in one turn raises `NavigationLoopError` in the tool that asks for it, or just answers False without
+    `navigation_loop_raises`.
     """
 
     name: str
@@ -65,6 +73,7 @@ class Swarm:
     stack_max: int = 100
     output_max_bytes: int = 1_048_576
     bury_agent_errors: bool = False
+    navigation_loop_raises: bool = True
 
     @cached_property
     def history_window(self) -> int:
@@ -75,6 +84,16 @@ class Swarm:
     def session_ttl_ms(self) -> int:
         """Return the life of an idle session in ms."""
         return int(self.session_ttl.total_seconds() * 1000)
+
+    @cached_property
+    def states_by_name(self) -> dict[str, State]:
+        """Return declared states by name."""
+        return {state.name: state for state in self.states}
+
+    @cached_property
+    def tells_init(self) -> bool:
+        """Tell whether anybody wants to know of a new session."""
+        return any(who.callbacks.on_init is not None for who in (self, *self.agents))
 
     @cached_property
     def agents_by_name(self) -> dict[str, Agent]:

@@ -1,20 +1,23 @@
 """Tools: functions that an agent may call, with a schema from their signature."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
-from typing import cast, get_type_hints, overload
+from typing import NamedTuple, cast, get_type_hints, overload
 
 from pydantic import BaseModel, ConfigDict, JsonValue, create_model
 
 from worker.core.messages import ToolCall
 from worker.definitions.callbacks import ToolCallbacks
+from worker.definitions.completion import ToolSpec
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.turn import Turn
 
 ToolFunction = Callable[..., object]
 IsAvailable = Callable[[SessionInfo], bool | Awaitable[bool]]
+#: computes how the model sees the tool in this session
+Describe = Callable[[SessionInfo], ToolSpec | Awaitable[ToolSpec]]
 ValidateCall = Callable[[ToolCall, SessionInfo], bool | Awaitable[bool]]
 
 
@@ -35,10 +38,10 @@ class Tool:
     arguments_model: type[BaseModel] | None = None
     turn_parameter: str = "turn"
     navigates_to: str = ""
-    ends_turn: bool = False
     timeout_s: float | None = None
     validate: ValidateCall | None = None
     is_available: IsAvailable | None = None
+    describe: Describe | None = None
     callbacks: ToolCallbacks = field(default_factory=ToolCallbacks)
 
     def __call__(self, *args: object, **kwargs: object) -> object:
@@ -46,9 +49,35 @@ class Tool:
         return self.function(*args, **kwargs)
 
     @cached_property
+    def spec(self) -> ToolSpec:
+        """Return the tool as the model sees it."""
+        return ToolSpec(self.name, self.description, self.parameters)
+
+    @cached_property
     def is_async(self) -> bool:
         """Tell whether the function is a coroutine function; one that is not runs in a thread."""
         return inspect.iscoroutinefunction(self.function)
+
+
+class Offer(NamedTuple):
+    """The tools of one question to a model: what it sees, and what a name that it calls stands for."""
+
+    specs: tuple[ToolSpec, ...]
+    tools: Mapping[str, Tool]
+    navigation: frozenset[str]
+
+
+def offer_of(found: Iterable[tuple[ToolSpec, Tool]]) -> Offer:
+    """Return an offer: of tools with one name only the first, navigation before everything else."""
+    unique: dict[str, tuple[ToolSpec, Tool]] = {}
+    for spec, item in found:
+        unique.setdefault(spec.name, (spec, item))
+    ordered = sorted(unique.values(), key=lambda pair: not pair[1].navigates_to)
+    return Offer(
+        tuple(spec for spec, _ in ordered),
+        {spec.name: item for spec, item in ordered},
+        frozenset(spec.name for spec, item in ordered if item.navigates_to),
+    )
 
 
 @overload
@@ -61,12 +90,13 @@ def tool(
     timeout_s: float | None = None,
     validate: ValidateCall | None = None,
     is_available: IsAvailable | None = None,
+    describe: Describe | None = None,
     callbacks: ToolCallbacks | None = None,
 ) -> Callable[[ToolFunction], Tool]: ...
 def tool(function: ToolFunction | None = None, **options: object) -> Tool | Callable[[ToolFunction], Tool]:
     """Make a tool of a function: its docstring is the description, its annotations are the schema.
 
-    Use it bare, or with any of `name`, `description`, `timeout_s`, `validate`, `is_available`, `callbacks`.
+    Use it bare, or with any of `name`, `description`, `timeout_s`, `validate`, `is_available`, `describe`, `callbacks`.
     """
     if function is not None:
         return _tool_of(function, {})
@@ -107,7 +137,7 @@ def _arguments_model(
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, str), default)
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
-    return cast("type[BaseModel]", create_model(function.__name__, __config__=config, **fields))  # pyright: ignore
+    return cast("type[BaseModel]", create_model(function.__name__, __config__=config, **fields))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownArgumentType]
 
 
 def _schema_of(model: type[BaseModel]) -> dict[str, JsonValue]:

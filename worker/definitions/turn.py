@@ -18,11 +18,11 @@ class StateHandle(Protocol):
     """One named state of the session."""
 
     async def get(self) -> JsonValue:
-        """Return the value after all updates that were asked for before this call."""
+        """Return a copy of the value, after all updates that were asked for before this call."""
         ...
 
     async def set(self, update: StateUpdate) -> JsonValue:
-        """Apply `update` after all earlier updates; return the new value."""
+        """Apply `update` after all earlier updates; return the new value. Raises `TypeError` for what is not JSON."""
         ...
 
     async def clear(self) -> JsonValue:
@@ -31,25 +31,62 @@ class StateHandle(Protocol):
 
 
 class Turn(Protocol):
-    """The turn that a tool or a callback runs in; `deadline` is Unix ms by Redis' clock, None = no deadline."""
+    """The turn that a tool or a callback runs in.
+
+    It stands here without its body because definitions know nothing of how turns are run; the one that is handed out
+    is `LiveTurn`.
+    """
 
     @property
-    def client_id(self) -> str: ...
+    def client_id(self) -> str:
+        """Return whose session this is."""
+        ...
+
     @property
-    def swarm_name(self) -> str: ...
+    def swarm_name(self) -> str:
+        """Return the swarm of the session."""
+        ...
+
     @property
-    def agent_name(self) -> str: ...
+    def agent_name(self) -> str:
+        """Return the agent that runs the tool, or that the callback is about."""
+        ...
+
     @property
-    def request_id(self) -> str: ...
+    def request_id(self) -> str:
+        """Return the request that this turn answers."""
+        ...
+
     @property
-    def attempt(self) -> int: ...
+    def attempt(self) -> int:
+        """Return how often the request has been started, from 1."""
+        ...
+
     @property
-    def payload(self) -> JsonValue: ...
+    def payload(self) -> JsonValue:
+        """Return what the request carried besides its message."""
+        ...
+
     @property
-    def deadline(self) -> int | None: ...
+    def deadline(self) -> int | None:
+        """Return the request's deadline in Unix ms by Redis' clock."""
+        ...
+
+    @property
+    def tool_call_id(self) -> str:
+        """Return the id of the tool call under way, `""` outside a tool."""
+        ...
+
+    @property
+    def is_last_call(self) -> bool:
+        """Tell whether the tool call under way is the last one of its batch."""
+        ...
 
     async def emit(self, text: str) -> None:
-        """Send text to the client now, during the turn; it passes the output policies first."""
+        """Send text to the client now; it passes the output policies first.
+
+        When the tool returns nothing and nobody else answers, the text becomes the answer of the turn.
+        """
         ...
 
     async def notify(self, text: str) -> None:
@@ -64,19 +101,26 @@ class Turn(Protocol):
         """Ask the active agent without history, policies and tools; return its answer."""
         ...
 
+    async def hand_over(self, agent_name: str) -> None:
+        """Let another agent take over as a hand-off does: it answers the client's last message when the tool ends."""
+        ...
+
     async def change_agent(self, agent_name: str) -> bool:
-        """Make another agent of the swarm the active one; False when it is not of this swarm."""
+        """Make another agent the active one; False when it is not of this swarm.
+
+        Raises `NavigationLoopError` when this turn already went there.
+        """
         ...
 
     async def change_to_default_agent(self) -> bool:
-        """Make the default agent the active one."""
+        """Make the default agent the active one; raises as `change_agent`."""
         ...
 
     async def change_to_prev_agent(self) -> bool:
-        """Go back to the agent that was active before; False when there is none."""
+        """Go back to the agent that was active before; False when that is the active one; raises as `change_agent`."""
         ...
 
-    async def commit_user_message(self, message: str, mode: str = "tool", payload: JsonValue = None) -> None:
+    async def commit_user_message(self, message: str, mode: str = "user") -> None:
         """Add a user message to the history; nothing answers it."""
         ...
 
@@ -93,7 +137,7 @@ class Turn(Protocol):
         ...
 
     async def commit_tool_output(self, tool_id: str, content: str) -> None:
-        """Add the output of a tool call to the history; releases the next call of the batch."""
+        """Add the output of a tool call to the history."""
         ...
 
     async def commit_tool_request(self, requests: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[str]:
@@ -113,11 +157,11 @@ class Turn(Protocol):
         ...
 
     def history(self) -> list[Message]:
-        """Return the raw records of the window."""
+        """Return all records of the window, oldest first."""
         ...
 
     def agent_history(self) -> list[Message]:
-        """Return what the active agent's model would see, prompt lines left out."""
+        """Return what the model of the active agent would see, without prompt lines."""
         ...
 
     def user_history(self) -> list[Message]:
@@ -145,25 +189,29 @@ class Turn(Protocol):
         ...
 
     def navigation_route(self) -> frozenset[str]:
-        """Return the agents that were navigated to in this turn."""
+        """Return the agents that this turn went to."""
         ...
 
     def state(self, name: str) -> StateHandle:
-        """Return a state of the session; raises `UnknownStateError` for one the active agent does not list."""
+        """Return a state of the session; raises `UnknownStateError` for one that the active agent does not list."""
         ...
 
-    def memory(self) -> Mapping[str, JsonValue]:
-        """Return the memory of the session."""
+    def memory(self) -> dict[str, JsonValue]:
+        """Return a copy of the memory of the session."""
         ...
 
     def remember(self, values: Mapping[str, JsonValue]) -> None:
-        """Merge values into the memory of the session."""
+        """Merge values into the memory of the session; raises `TypeError` for what is not JSON."""
         ...
 
     async def step(
-        self, name: str, fn: Callable[_P, Awaitable[_R] | _R], *args: _P.args, **kwargs: _P.kwargs
+        self, name: str, function: Callable[_P, Awaitable[_R] | _R], *args: _P.args, **kwargs: _P.kwargs
     ) -> _R:
-        """Run `fn` once; after a crash its recorded result (JSON) is returned and `fn` is not called again."""
+        """Run `function` once and return its result as it reads back from JSON.
+
+        After a crash the recorded result is returned and `function` is not called again. Raises `TypeError` when the
+        result is not JSON.
+        """
         ...
 
     def idempotency_key(self, name: str) -> str:
@@ -171,5 +219,5 @@ class Turn(Protocol):
         ...
 
     def event(self, topic: str, payload: JsonValue) -> None:
-        """Publish a custom bus event."""
+        """Publish a custom bus event; raises `ValueError` for a topic that is no name or belongs to the system."""
         ...

@@ -1,0 +1,174 @@
+"""The history of a session: how a record is written, and what of it a model sees."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from typing import cast, overload
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from worker.core.json_text import dumps, quote
+from worker.core.messages import Message, ToolCall
+
+#: records that hide everything before them from the model
+_CUTS = frozenset({"resque", "flush"})
+
+
+def text_record(role: str, content: str, agent_name: str, mode: str) -> str:
+    """Return the record of a plain message; role, agent and mode are plain names."""
+    return f'{{"role":"{role}","content":{quote(content)},"agentName":"{agent_name}","mode":"{mode}"}}'
+
+
+def record_of(message: Message) -> str:
+    """Return the record of any message: JSON with role, content, agentName, mode and what else there is."""
+    record = text_record(message.role, message.content, message.agent_name, message.mode)
+    extra: dict[str, object] = {}
+    if message.tool_calls:
+        extra["tool_calls"] = [call_json(call) for call in message.tool_calls]
+    if message.tool_call_id:
+        extra["tool_call_id"] = message.tool_call_id
+    if message.payload is not None:
+        extra["payload"] = message.payload
+    return f"{record[:-1]},{dumps(extra)[1:]}" if extra else record
+
+
+def call_json(call: ToolCall) -> dict[str, object]:
+    """Return a tool call in the shape that models know."""
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": dict(call.arguments)}}
+
+
+def message_of(record: bytes | str) -> Message:
+    """Read a record; what is missing in it reads as empty, so that an old record never stops a session."""
+    fields = cast("dict[str, JsonValue]", from_json(record))
+    calls = fields.get("tool_calls")
+    return Message(
+        role=_text(fields.get("role")),
+        content=_text(fields.get("content")),
+        agent_name=_text(fields.get("agentName")),
+        mode=_text(fields.get("mode")),
+        tool_calls=tuple(_call_of(call) for call in calls) if isinstance(calls, list) else (),
+        tool_call_id=_text(fields.get("tool_call_id")),
+        payload=fields.get("payload"),
+    )
+
+
+def view(records: Iterable[Message], agent_name: str, keep_messages: int) -> list[Message]:
+    """Return what the model of an agent sees of the records, oldest first, prompt lines left out.
+
+    Everything before the last cut is hidden. System messages of this agent are all kept and come first. Of the rest
+    the last `keep_messages` are kept; tool calls and outputs only of this agent, and only those whose other half is
+    there too.
+    """
+    fresh = _after_last_cut(records)
+    present = [m for m in fresh if m.content or m.tool_calls]
+    system = [m for m in present if m.role == "system" and m.agent_name == agent_name]
+    others = [m for m in present if m.role != "system" and _is_for(m, agent_name)]
+    kept = others[-keep_messages:] if keep_messages > 0 else []
+    return system + _paired(kept)
+
+
+class LazyView(Sequence[Message]):
+    """The lines of a prompt and the view of a history, decoded when somebody looks.
+
+    Most models look at everything, but one that needs only the newest message (`reversed`) decodes one record.
+    `records` are those of the turn so far: it may grow afterwards, which the view does not see.
+    """
+
+    __slots__ = ("_agent_name", "_count", "_history", "_keep_messages", "_lines", "_messages", "_records")
+
+    def __init__(
+        self,
+        lines: Sequence[Message],
+        history: Sequence[bytes | str],
+        records: Sequence[str],
+        *,
+        agent_name: str,
+        keep_messages: int,
+    ) -> None:
+        self._lines = lines
+        self._history = history
+        self._records = records
+        self._count = len(records)
+        self._agent_name = agent_name
+        self._keep_messages = keep_messages
+        self._messages: list[Message] | None = None
+
+    def __len__(self) -> int:
+        return len(self._decoded())
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Message]: ...
+    def __getitem__(self, index: int | slice) -> Message | Sequence[Message]:
+        return self._decoded()[index]
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._decoded())
+
+    def __reversed__(self) -> Iterator[Message]:
+        newest = self._newest() if self._messages is None else None
+        if newest is None:
+            yield from reversed(self._decoded())
+        else:
+            yield newest
+            yield from islice(reversed(self._decoded()), 1, None)
+
+    def _newest(self) -> Message | None:
+        """Return the newest record if it is certain to end the view, which only a user message is."""
+        if not self._count or not self._keep_messages:
+            return None
+        message = message_of(self._records[self._count - 1])
+        return message if message.role == "user" and message.content else None
+
+    def _decoded(self) -> list[Message]:
+        if self._messages is None:
+            records = [message_of(record) for record in chain(self._history, self._records[: self._count])]
+            self._messages = [*self._lines, *view(records, self._agent_name, self._keep_messages)]
+        return self._messages
+
+
+def _after_last_cut(records: Iterable[Message]) -> list[Message]:
+    fresh: list[Message] = []
+    for message in records:
+        if message.role in _CUTS:
+            fresh.clear()
+        else:
+            fresh.append(message)
+    return fresh
+
+
+def _is_for(message: Message, agent_name: str) -> bool:
+    return message.agent_name == agent_name or not (message.role == "tool" or message.tool_calls)
+
+
+def _paired(messages: list[Message]) -> list[Message]:
+    """Return the messages without halves of tool calls: a model's server refuses a call without its output."""
+    asked = {call.id for message in messages for call in message.tool_calls}
+    answered = {message.tool_call_id for message in messages if message.role == "tool"}
+    halves = (_answered_part(message, asked, answered) for message in messages)
+    return [message for message in halves if message is not None]
+
+
+def _answered_part(message: Message, asked: set[str], answered: set[str]) -> Message | None:
+    if message.role == "tool":
+        return message if message.tool_call_id in asked else None
+    if not message.tool_calls:
+        return message
+    calls = tuple(call for call in message.tool_calls if call.id in answered)
+    return replace(message, tool_calls=calls) if calls else None
+
+
+def _call_of(call: JsonValue) -> ToolCall:
+    fields = call if isinstance(call, dict) else {}
+    function = fields.get("function")
+    function = function if isinstance(function, dict) else {}
+    arguments = function.get("arguments")
+    return ToolCall(
+        _text(fields.get("id")), _text(function.get("name")), arguments if isinstance(arguments, dict) else {}
+    )
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""

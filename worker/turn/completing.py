@@ -1,0 +1,129 @@
+"""One question to a model: what it is shown, its time limit, its place in the journal (spec, section 7.5)."""
+
+from asyncio import gather
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+from pydantic import JsonValue
+
+from worker.core.history import LazyView, call_json
+from worker.core.messages import Message, ToolCall
+from worker.definitions.agent import Agent, system_lines
+from worker.definitions.completion import CompletionMessage, CompletionRequest, ToolSpec
+from worker.definitions.tools import Offer, Tool, offer_of
+from worker.errors import SwarmlineError
+from worker.turn.guard import blame, hooked
+from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
+from worker.turn.limits import TookTooLongError, within
+from worker.turn.navigation import session_info
+from worker.turn.port import OpenTurn
+
+NO_TOOLS = offer_of([])
+_NO_ANSWER = CompletionMessage()
+
+
+async def offered(turn: OpenTurn, agent: Agent) -> Offer:
+    """Return the tools that are offered now, in order of definition; one that can't be asked is left out."""
+    if agent.fixed_offer is not None:
+        return agent.fixed_offer
+    specs = await gather(*(_described(turn, tool) for tool in agent.all_tools))
+    return offer_of((spec, tool) for spec, tool in zip(specs, agent.all_tools, strict=True) if spec is not None)
+
+
+async def _described(turn: OpenTurn, tool: Tool) -> ToolSpec | None:
+    info = session_info(turn)
+    if tool.is_available is not None:
+        available = await hooked(turn, f"is_available of tool {tool.name!r}", False, tool.is_available, info)  # noqa: FBT003 - the fallback
+        if not available:
+            return None
+    if tool.describe is None:
+        return tool.spec
+    return await hooked(turn, f"describe of tool {tool.name!r}", None, tool.describe, info)
+
+
+async def shown(turn: OpenTurn, agent: Agent) -> LazyView:
+    """Return what the model of an agent is shown: prompt and system lines, then its view of the history."""
+    lines = agent.fixed_lines
+    if lines is None:
+        lines = await _computed_lines(turn, agent)
+    return LazyView(lines, turn.session.history, turn.records, agent_name=agent.name, keep_messages=agent.keep_messages)
+
+
+async def _computed_lines(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
+    info, prompt, dynamic = session_info(turn), agent.prompt, agent.system_dynamic
+    opening = prompt if isinstance(prompt, str) else await hooked(turn, f"prompt of {agent.name!r}", "", prompt, info)
+    more: str | Sequence[str] = ()
+    if dynamic is not None:
+        more = await hooked(turn, f"system_dynamic of {agent.name!r}", more, dynamic, info)
+    return system_lines(opening, agent.system, more)
+
+
+async def asked(
+    turn: OpenTurn, agent: Agent, mode: str, messages: Sequence[Message], offer: Offer
+) -> CompletionMessage:
+    """Return what the model answers; on an error or a time-out the turn is to fail and the answer is empty."""
+    request = CompletionRequest(
+        turn.session.client_id,
+        turn.swarm.name,
+        agent.name,
+        mode,
+        messages,
+        offer.specs,
+        partial(turn.port.publish_delta, turn),
+    )
+    number = next_step(turn)
+    turn.progress.asked += 1
+    if turn.replay:
+        for result in recorded(turn, number, "completion", _given(request)):
+            return _message_of(result)
+    if number == 1:
+        await turn.port.fresh()
+    else:
+        await may_start(turn)
+    answer = await _completed(turn, agent, request)
+    keep(turn, number, partial(_entry, request, answer))
+    return answer
+
+
+async def _completed(turn: OpenTurn, agent: Agent, request: CompletionRequest) -> CompletionMessage:
+    try:
+        answer = await within(agent.completion_timeout_s, agent.complete(request))
+    except TookTooLongError:
+        blame(turn, f"the completion of agent {agent.name!r} took longer than {agent.completion_timeout_s:g} s")
+        return _NO_ANSWER
+    except SwarmlineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a model's adapter raises is this turn's failure
+        blame(turn, f"the completion of agent {agent.name!r} raised {type(error).__name__}", error)
+        return _NO_ANSWER
+    if isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - adapters are not ours
+        return answer
+    blame(turn, f"the completion of agent {agent.name!r} returned {type(answer).__name__}, not CompletionMessage")
+    return _NO_ANSWER
+
+
+def _entry(request: CompletionRequest, answer: CompletionMessage) -> str:
+    calls = [call_json(call) for call in answer.tool_calls]
+    return entry_of("completion", _given(request), {"content": answer.content, "toolCalls": calls})
+
+
+def _given(request: CompletionRequest) -> list[object]:
+    tools = [spec.name for spec in request.tools]
+    return [request.agent_name, request.mode, tools, [_plain(message) for message in request.messages]]
+
+
+def _plain(message: Message) -> list[object]:
+    return [message.role, message.content, [call_json(call) for call in message.tool_calls], message.tool_call_id]
+
+
+def _message_of(result: JsonValue) -> CompletionMessage:
+    fields = cast("dict[str, JsonValue]", result)
+    calls = cast("list[dict[str, JsonValue]]", fields["toolCalls"])
+    return CompletionMessage(str(fields["content"]), tuple(_call_of(call) for call in calls))
+
+
+def _call_of(call: dict[str, JsonValue]) -> ToolCall:
+    function = cast("dict[str, JsonValue]", call["function"])
+    arguments = cast("dict[str, JsonValue]", function["arguments"])
+    return ToolCall(str(call["id"]), str(function["name"]), arguments)

@@ -1,0 +1,117 @@
+"""The corridor: one request is opened, carried through its rooms, and finished for the commit."""
+
+from typing import Final
+
+from schemas.errors import BadRequest
+from schemas.requests import CONTROL_LANE, OPENING_KINDS, Body, GuardedBody, parse_body
+from worker.core.json_text import quote
+from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Replied, Skipped
+from worker.core.request import AdmittedRequest
+from worker.core.session import Session
+from worker.definitions.swarm import Swarm
+from worker.turn import events
+from worker.turn.execute import execute_in_tool
+from worker.turn.finish import finish, finish_unstarted
+from worker.turn.guard import tell_opened
+from worker.turn.handle.live_turn import face
+from worker.turn.kinds import ROOMS
+from worker.turn.limits import TookTooLongError, within
+from worker.turn.navigation import active_agent
+from worker.turn.port import Finished, OpenTurn, Rooms, TurnPort
+from worker.turn.recover import placeholder
+from worker.turn.stateless import run_in_tool
+
+_DOORS: Final = Rooms(execute=execute_in_tool, run=run_in_tool, face=face)
+
+
+def open_turn(
+    port: TurnPort,
+    swarm: Swarm,
+    session: Session,
+    request: AdmittedRequest,
+    attempt: int,
+    beside: OpenTurn | None = None,
+) -> OpenTurn:
+    """Open the turn of a request; `beside` is the turn that runs in the session while this control request comes.
+
+    A control request uses up no turn number: it has the number of the turn beside it, or of the last one.
+    """
+    number = session.turn if request.kind in CONTROL_LANE else session.turn + 1
+    if beside is not None:
+        number = beside.number
+    event_tail = (
+        f'"clientId":{quote(session.client_id)},"requestId":"{request.request_id}","turn":{number},'
+        f'"attempt":{attempt},"atMs":'
+    )
+    return OpenTurn(
+        port,
+        swarm,
+        session,
+        request,
+        _DOORS,
+        number,
+        attempt,
+        session.snapshot(),
+        event_tail,
+        swarm.bus == "all",
+        session.turn > 0 or beside is not None or request.kind in OPENING_KINDS,
+        beside,
+    )
+
+
+async def take_turn(turn: OpenTurn) -> Finished:
+    """Carry one claimed request to its end; never raises for what a request or an agent does wrong.
+
+    Raises `Fenced` when the session has a younger holder, `QueueUnavailable` when Redis is lost for good, and lets
+    cancellation through: the lane then drops the turn, hands it back, or ends it with `finish_interrupted`.
+    """
+    request = turn.request
+    if request.deadline_ms is not None and turn.port.now_ms() > request.deadline_ms:
+        return expire(turn)
+    try:
+        body = parse_body(request.kind, request.body)
+    except BadRequest as fault:
+        return finish_unstarted(turn, Failed("bad_request", str(fault), "", "bad_request"))
+    try:
+        outcome = await within(turn.swarm.turn_timeout_s, _through_rooms(turn, body))
+    except TookTooLongError:
+        message = f"the turn took longer than {turn.swarm.turn_timeout_s:g} s"
+        outcome = Failed("turn_timeout", message, placeholder(turn))
+    return finish_interrupted(turn) if turn.cancelled_by else finish(turn, outcome)
+
+
+async def _through_rooms(turn: OpenTurn, body: Body) -> Outcome:
+    if isinstance(body, GuardedBody) and body.agent_name is not None and body.agent_name != active_agent(turn).name:
+        return Skipped(body.agent_name)
+    if turn.swarm.tells_init and turn.session.turn == 0 and turn.request.kind in OPENING_KINDS:
+        await tell_opened(turn)
+    return await ROOMS[turn.request.kind](turn, body)
+
+
+def finish_interrupted(turn: OpenTurn) -> Finished:
+    """End a turn that was to end (`cancelled_by`), after the lane cancelled its task.
+
+    An emit takes the place of the answer; everything else ends the turn as cancelled. What the turn put into the
+    history stays, but for `rollback`.
+    """
+    if turn.substituted is None:
+        events.output_awaited(turn, "")
+        return finish(turn, Cancelled(turn.cancelled_by))
+    events.output_awaited(turn, turn.substituted)
+    return finish(turn, Replied(turn.substituted))
+
+
+def expire(turn: OpenTurn) -> Finished:
+    """End a request that was reached after its deadline."""
+    return finish_unstarted(turn, Expired(turn.request.deadline_ms or 0))
+
+
+def cancel(turn: OpenTurn, reason: str) -> Finished:
+    """End a request that waited behind something that ended it: `dispose`, `rollback`."""
+    return finish_unstarted(turn, Cancelled(reason))
+
+
+def bury(turn: OpenTurn) -> Finished:
+    """End a request that was tried too often: it most likely kills the workers that run it."""
+    message = f"the request was started {turn.attempt} times and never finished"
+    return finish(turn, Failed("attempts_exhausted", message, placeholder(turn), "attempts_exhausted"))

@@ -1,0 +1,94 @@
+"""The middle room: the active agent answers a message (spec, sections 3.1 and 7.2)."""
+
+from worker.core.outcome import Cancelled, Failed, Outcome, Replied
+from worker.definitions.agent import Agent
+from worker.definitions.completion import CompletionMessage
+from worker.definitions.errors import NestingLimitError
+from worker.turn import events
+from worker.turn.answer import give_up, say
+from worker.turn.check_input import check_input
+from worker.turn.check_output import check_output
+from worker.turn.commits import push_text, push_user
+from worker.turn.completing import offered
+from worker.turn.guard import blame, hooked, tell
+from worker.turn.navigation import active_agent, session_info
+from worker.turn.port import OpenTurn
+from worker.turn.recover import placeholder, usable_answer
+from worker.turn.tools import use_tools
+
+
+async def execute(turn: OpenTurn, message: str, mode: str) -> Outcome:
+    """Carry a message through policies, agent and policies."""
+    refused = await check_input(turn, message)
+    if refused is not None:
+        return refused
+    if turn.swarm.callbacks.on_execute is not None:
+        await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_execute, message, mode)
+    answer = await _answered(turn, message, mode)
+    events.output_awaited(turn, answer)
+    if turn.cancelled_by:
+        return Cancelled(turn.cancelled_by)
+    return await _let_out(turn, message, mode, answer)
+
+
+async def _let_out(turn: OpenTurn, message: str, mode: str, answer: str) -> Outcome:
+    fault = turn.progress.fault
+    if fault is not None:
+        answer = placeholder(turn)
+    refused = await check_output(turn, answer)
+    if refused is not None:
+        return refused
+    events.executed(turn, message, mode, answer)
+    return Replied(answer) if fault is None else fault._replace(output=answer)
+
+
+async def execute_in_tool(turn: OpenTurn, message: str) -> str:
+    """Let a tool ask the active agent; raises `NestingLimitError` when the turn has asked too often."""
+    if turn.progress.asked >= turn.swarm.max_nested_executions:
+        raise NestingLimitError(f"this turn asked its agents {turn.progress.asked} times")
+    agent_name = active_agent(turn).name
+    events.nested_begin(turn, agent_name)
+    status = "cancelled"
+    try:
+        outcome = await execute(turn, message, "tool")
+        status = "completed" if isinstance(outcome, Replied) else type(outcome).__name__.lower()
+    finally:
+        events.nested_end(turn, agent_name, status)
+    if isinstance(outcome, Replied | Failed):
+        return outcome.output
+    return getattr(outcome, "ban_message", "")
+
+
+async def _answered(turn: OpenTurn, message: str, mode: str) -> str:
+    agent = active_agent(turn)
+    events.agent_resolved(turn, agent.name)
+    content = message.strip()
+    if agent.callbacks.on_execute is not None:
+        await tell(turn, agent.name, agent.callbacks.on_execute, content, mode)
+    push_user(turn, content, agent.name, mode)
+    answer: str | None = None
+    while answer is None:
+        # A hand-off ends the loop's round with another agent active: that one goes on.
+        answer = await _round(turn, active_agent(turn), mode)
+    if turn.progress.batch is not None:
+        turn.progress.answer = answer
+    return answer
+
+
+async def _round(turn: OpenTurn, agent: Agent, mode: str) -> str | None:
+    """Ask the model once and do what it wants; return the answer, None when it is to be asked again."""
+    if turn.progress.asked >= turn.swarm.max_nested_executions:
+        blame(turn, f"this turn asked its agents {turn.progress.asked} times without an answer")
+        return await give_up(turn, agent, mode, "too many questions in one turn")
+    offer = await offered(turn, agent)
+    message = await _mapped(turn, agent, await usable_answer(turn, agent, mode, offer))
+    if message.tool_calls:
+        return await use_tools(turn, agent, mode, message, offer)
+    push_text(turn, "assistant", message.content, agent.name, "tool")
+    return await say(turn, agent, mode, message.content)
+
+
+async def _mapped(turn: OpenTurn, agent: Agent, message: CompletionMessage) -> CompletionMessage:
+    if agent.map is None:
+        return message
+    return await hooked(turn, f"map of agent {agent.name!r}", message, agent.map, message, session_info(turn))

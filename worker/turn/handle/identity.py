@@ -1,0 +1,69 @@
+"""Who and what a turn is about."""
+
+from pydantic import JsonValue
+
+from worker.turn.port import Batch, OpenTurn
+
+
+class Identity:
+    """The base of a handle: what it reads, nothing that it does."""
+
+    __slots__ = ("_agent_name", "_batch", "_call_id", "_is_last", "_turn")
+
+    def __init__(self, turn: OpenTurn, agent_name: str) -> None:
+        batch = turn.progress.batch
+        self._turn = turn
+        self._agent_name = agent_name
+        self._batch: Batch | None = batch
+        self._call_id = "" if batch is None else batch.call_id
+        self._is_last = False if batch is None else batch.is_last
+
+    @property
+    def client_id(self) -> str:
+        """Return whose session this is."""
+        return self._turn.session.client_id
+
+    @property
+    def swarm_name(self) -> str:
+        """Return the swarm of the session."""
+        return self._turn.swarm.name
+
+    @property
+    def agent_name(self) -> str:
+        """Return the agent that runs the tool, or that the callback is about."""
+        return self._agent_name
+
+    @property
+    def request_id(self) -> str:
+        """Return the request that this turn answers."""
+        return self._turn.request.request_id
+
+    @property
+    def attempt(self) -> int:
+        """Return how often the request has been started, from 1."""
+        return self._turn.attempt
+
+    @property
+    def payload(self) -> JsonValue:
+        """Return what the request carried besides its message."""
+        return self._turn.payload
+
+    @property
+    def deadline(self) -> int | None:
+        """Return the request's deadline in Unix ms by Redis' clock."""
+        return self._turn.request.deadline_ms
+
+    @property
+    def tool_call_id(self) -> str:
+        """Return the id of the tool call under way, `""` outside a tool."""
+        return self._call_id
+
+    @property
+    def is_last_call(self) -> bool:
+        """Tell whether the tool call under way is the last one of its batch."""
+        return self._is_last
+
+    def _touch(self) -> None:
+        """Note that the tool under way did something to the conversation."""
+        if self._batch is not None:
+            self._batch.touched = True

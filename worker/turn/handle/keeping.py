@@ -1,0 +1,61 @@
+"""What a handle keeps: states, memory, and results of steps."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import ParamSpec, TypeVar, cast
+
+from pydantic import JsonValue
+
+from worker.definitions.errors import UnknownStateError
+from worker.definitions.turn import StateHandle
+from worker.turn.guard import settled
+from worker.turn.handle.identity import Identity
+from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
+from worker.turn.navigation import active_agent
+from worker.turn.state import LiveState, json_copy
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+class Keeping(Identity):
+    """Remembers, for the session or for the next attempt of the turn."""
+
+    __slots__ = ()
+
+    def state(self, name: str) -> StateHandle:
+        """Return a state of the session; raises `UnknownStateError` for one that the active agent does not list."""
+        listed = active_agent(self._turn).states
+        if listed is not None and name not in listed:
+            raise UnknownStateError(f"agent {active_agent(self._turn).name!r} does not list state {name!r}")
+        states = self._turn.progress.states
+        if name not in states:
+            states[name] = LiveState(self._turn, name)
+        return states[name]
+
+    def memory(self) -> dict[str, JsonValue]:
+        """Return a copy of the memory of the session."""
+        return cast("dict[str, JsonValue]", json_copy(self._turn.session.memory))
+
+    def remember(self, values: Mapping[str, JsonValue]) -> None:
+        """Merge values into the memory of the session; raises `TypeError` for what is not JSON."""
+        merged = {**self._turn.session.memory, **values}
+        self._turn.session.memory = cast("dict[str, JsonValue]", json_copy(merged))
+
+    async def step(
+        self, name: str, function: Callable[_P, Awaitable[_R] | _R], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _R:
+        """Run `function` once and return its result as it reads back from JSON, also after a crash."""
+        turn = self._turn
+        await may_start(turn)
+        number, label, given = next_step(turn), f"step:{name}", [repr(args), repr(sorted(kwargs.items()))]
+        for result in recorded(turn, number, label, given):
+            return cast("_R", result)
+        result = json_copy(await settled(function(*args, **kwargs)))
+        entry = entry_of(label, given, result)
+        keep(turn, number, lambda: entry)
+        return cast("_R", result)
+
+    def idempotency_key(self, name: str) -> str:
+        """Return a key that is the same in every attempt of this turn, to pass on to systems with side effects."""
+        turn = self._turn
+        return f"{turn.swarm.name}:{turn.session.client_id}:{turn.request.request_id}:{self._call_id}:{name}"

@@ -1,0 +1,45 @@
+"""What a handle says and asks."""
+
+from pydantic import JsonValue
+
+from schemas.events import Source
+from schemas.names import is_name
+from worker.turn import events
+from worker.turn.control import publish_cancel, say_to_client
+from worker.turn.handle.identity import Identity
+
+
+class Speaking(Identity):
+    """Speaks to the client, to agents and to observers."""
+
+    __slots__ = ()
+
+    async def emit(self, text: str) -> None:
+        """Send text to the client now; it passes the output policies first."""
+        self._touch()
+        await say_to_client(self._turn, "emit", text)
+
+    async def notify(self, text: str) -> None:
+        """Send text to the client beside the conversation; it passes the output policies first."""
+        await say_to_client(self._turn, "notify", text)
+
+    async def execute(self, text: str) -> str:
+        """Ask the active agent in tool mode; its answer becomes the answer of this turn and is returned."""
+        self._touch()
+        return await self._turn.rooms.execute(self._turn, text)
+
+    async def run(self, text: str) -> str:
+        """Ask the active agent without history, policies and tools; return its answer."""
+        return await self._turn.rooms.run(self._turn, text)
+
+    async def cancel_output(self) -> None:
+        """End the turn as `cancelled` once the tool under way returns."""
+        self._touch()
+        publish_cancel(self._turn)
+        self._turn.cancelled_by = self._turn.cancelled_by or "cancel-output"
+
+    def event(self, topic: str, payload: JsonValue) -> None:
+        """Publish a custom bus event; raises `ValueError` for a topic that is no name or belongs to the system."""
+        if not is_name(topic) or topic in frozenset(Source):
+            raise ValueError(f"topic {topic!r} is no name, or is a source of the system")
+        events.custom_event(self._turn, topic, payload)

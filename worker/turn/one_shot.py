@@ -1,0 +1,28 @@
+"""A conversation of one message: a throw-away session, disposed at once (spec, section 4.5)."""
+
+from schemas.requests import CompleteBody
+from worker.core.outcome import Outcome
+from worker.core.session import Session
+from worker.turn import events
+from worker.turn.dispose import tell_disposed
+from worker.turn.execute import execute
+from worker.turn.guard import tell_opened
+from worker.turn.port import OpenTurn
+
+
+async def complete(turn: OpenTurn, body: CompleteBody) -> Outcome:
+    """Answer a message in a session that nobody else sees; the live session of the client is left alone."""
+    live, opened, history = turn.session, turn.in_session, turn.records
+    turn.session = throw_away = Session(
+        client_id=live.client_id, swarm_name=live.swarm_name, default_agent=turn.swarm.default_agent
+    )
+    throw_away.banned = live.banned
+    turn.payload, turn.in_session, turn.records = body.payload, True, []
+    events.execution_begin(turn)
+    try:
+        await tell_opened(turn)
+        outcome = await execute(turn, body.message, "user")
+        await tell_disposed(turn, "complete")
+    finally:
+        turn.session, turn.in_session, turn.records = live, opened, history
+    return outcome

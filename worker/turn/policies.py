@@ -1,0 +1,115 @@
+"""Policies over one text: asked in order, the first that refuses speaks; a validator that raises refuses."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from worker.core.outcome import Refused
+from worker.definitions.callbacks import OnTwoTexts
+from worker.definitions.policy import Policy, Validator
+from worker.definitions.session_info import SessionInfo
+from worker.errors import SwarmlineError
+from worker.turn import events
+from worker.turn.guard import settled, survive, tell
+from worker.turn.navigation import active_agent, session_info
+from worker.turn.port import OpenTurn
+
+
+class Side(NamedTuple):
+    """What differs between a check of what comes in and of what goes out."""
+
+    event: str
+    key: str
+    validator: Callable[[Policy], Validator | None]
+    callback: Callable[[Policy], OnTwoTexts | None]
+
+
+def _input_validator(policy: Policy) -> Validator | None:
+    return policy.validate_input
+
+
+def _on_input(policy: Policy) -> OnTwoTexts | None:
+    return policy.callbacks.on_validate_input
+
+
+def _output_validator(policy: Policy) -> Validator | None:
+    return policy.validate_output
+
+
+def _on_output(policy: Policy) -> OnTwoTexts | None:
+    return policy.callbacks.on_validate_output
+
+
+INPUT = Side("validate-input", "incoming", _input_validator, _on_input)
+OUTPUT = Side("validate-output", "outgoing", _output_validator, _on_output)
+
+
+async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None:
+    """Return who refuses the text, None when all policies let it pass."""
+    for policy in turn.swarm.policies:
+        callback = side.callback(policy)
+        if callback is not None:
+            await tell(turn, active_agent(turn).name, callback, text, policy.name)
+        if turn.all_events:
+            events.policy_event(turn, policy.name, side.event, {side.key: text})
+        if not await _passes(turn, policy, side.validator(policy), text):
+            return await _refused(turn, policy, side, {side.key: text})
+    return None
+
+
+async def _passes(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool:
+    if policy.name in turn.session.banned:
+        return False
+    if validator is None:
+        return True
+    try:
+        verdict = validator(text, session_info(turn))
+        return verdict if isinstance(verdict, bool) else bool(await settled(verdict))
+    except SwarmlineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a rule that can't be asked counts as a no
+        survive(turn, "validator_error", error, f"policy {policy.name!r} raised {type(error).__name__}")
+        return False
+
+
+async def _refused(turn: OpenTurn, policy: Policy, side: Side, given: Mapping[str, object]) -> Refused:
+    if not turn.all_events:
+        # Whoever watches only the session still learns which policy said no; with all events it was told above.
+        events.policy_event(turn, policy.name, side.event, given)
+    if policy.auto_ban and policy.name not in turn.session.banned:
+        await ban(turn, policy)
+    return Refused(policy.name, await _ban_message(turn, policy))
+
+
+async def _ban_message(turn: OpenTurn, policy: Policy) -> str:
+    if policy.get_ban_message is None:
+        return policy.ban_message
+    info: SessionInfo = session_info(turn)
+    try:
+        return await settled(policy.get_ban_message(info)) or policy.ban_message
+    except SwarmlineError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the refusal stands, with the fixed words
+        survive(turn, "callback_error", error, f"policy {policy.name!r}: get_ban_message")
+        return policy.ban_message
+
+
+async def ban(turn: OpenTurn, policy: Policy) -> None:
+    """Ban the client of the session by a policy; does nothing when it is banned already."""
+    if policy.name in turn.session.banned:
+        return
+    turn.session.banned.add(policy.name)
+    turn.ban_changes.append((policy.name, True))
+    if policy.callbacks.on_ban_client is not None:
+        await tell(turn, active_agent(turn).name, policy.callbacks.on_ban_client, policy.name)
+    events.policy_event(turn, policy.name, "ban-client")
+
+
+async def unban(turn: OpenTurn, policy: Policy) -> None:
+    """Lift a ban; does nothing when there is none."""
+    if policy.name not in turn.session.banned:
+        return
+    turn.session.banned.discard(policy.name)
+    turn.ban_changes.append((policy.name, False))
+    if policy.callbacks.on_unban_client is not None:
+        await tell(turn, active_agent(turn).name, policy.callbacks.on_unban_client, policy.name)
+    events.policy_event(turn, policy.name, "unban-client")

@@ -1,0 +1,77 @@
+"""What happens instead of an answer: the history starts afresh and the client gets a placeholder (spec, 7.5, 7.6)."""
+
+from zlib import crc32
+
+from worker.core.output_checks import clean, fault_of
+from worker.definitions.agent import Agent
+from worker.definitions.completion import CompletionMessage
+from worker.definitions.tools import Offer
+from worker.turn.commits import push_text
+from worker.turn.completing import NO_TOOLS, asked, shown
+from worker.turn.guard import hooked, tell
+from worker.turn.navigation import session_info
+from worker.turn.port import OpenTurn
+
+
+def placeholder(turn: OpenTurn) -> str:
+    """Return the text that stands for an answer; the same one in every attempt of a request."""
+    texts = turn.swarm.texts.placeholders
+    return texts[crc32(turn.request.request_id.encode()) % len(texts)]
+
+
+async def resurrect(turn: OpenTurn, agent: Agent, mode: str, reason: str) -> str:
+    """Hide the history that led here from the model and return the placeholder.
+
+    Unless the swarm's strategy is `flush` the model is asked once more, without tools; what it says then stands in
+    the history for the next turn.
+    """
+    if agent.callbacks.on_resurrect is not None:
+        await tell(turn, agent.name, agent.callbacks.on_resurrect, mode, reason)
+    push_text(turn, "resque", reason, agent.name, "tool")
+    push_text(turn, "user", turn.swarm.texts.flush, agent.name, "tool")
+    if turn.swarm.resque_strategy != "flush":
+        await _try_afresh(turn, agent, mode)
+    return placeholder(turn)
+
+
+async def _try_afresh(turn: OpenTurn, agent: Agent, mode: str) -> None:
+    answer = await asked(turn, agent, mode, await shown(turn, agent), NO_TOOLS)
+    if await is_usable(turn, agent, answer) and not answer.tool_calls:
+        push_text(turn, "assistant", answer.content, agent.name, "tool")
+    else:
+        push_text(turn, "resque", "no usable answer after starting afresh", agent.name, "tool")
+
+
+async def usable_answer(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:
+    """Return the model's answer; a bad one gets the second chance that the swarm's strategy gives."""
+    answer = await asked(turn, agent, mode, await shown(turn, agent), offer)
+    if turn.swarm.resque_strategy == "flush" or await is_usable(turn, agent, answer):
+        return answer
+    if turn.swarm.resque_strategy == "recomplete":
+        push_text(turn, "user", turn.swarm.texts.recomplete, agent.name, "tool")
+        return await asked(turn, agent, mode, await shown(turn, agent), offer)
+    resque = turn.swarm.resque
+    text = placeholder(turn)
+    return CompletionMessage(text if resque is None else await hooked(turn, "resque", text, resque, session_info(turn)))
+
+
+async def is_usable(turn: OpenTurn, agent: Agent, answer: CompletionMessage) -> bool:
+    """Tell whether an answer calls tools, or is a text that may be said."""
+    return bool(answer.tool_calls) or await text_fault(turn, agent, await as_read(turn, agent, answer.content)) is None
+
+
+async def as_read(turn: OpenTurn, agent: Agent, raw: str) -> str:
+    """Return what the client would read of an answer."""
+    if agent.transform is None:
+        return clean(raw)
+    return await hooked(turn, f"transform of agent {agent.name!r}", raw, agent.transform, raw, session_info(turn))
+
+
+async def text_fault(turn: OpenTurn, agent: Agent, text: str) -> str | None:
+    """Return what is wrong with a text that the client would read, None when it is fine."""
+    limit = turn.swarm.output_max_bytes
+    if len(text) * 4 > limit and len(text.encode("utf-8", "replace")) > limit:
+        return f"output larger than {limit} bytes"
+    if agent.validate is None:
+        return fault_of(text)
+    return await hooked(turn, f"validate of agent {agent.name!r}", None, agent.validate, text)
