@@ -47,6 +47,9 @@ DOORBELL_GROUP = "doorbell"
 #: fixed consumer name of both groups: a name per worker start would leak consumers
 CONSUMER = "w"
 
+#: the arq job that sends a request at its time; its one argument is the dict of stream fields
+SEND_LATER_JOB = "send_later"
+
 #: PSUBSCRIBE pattern for the bus of all clients; also matches foreign channels, so filter with `is_bus_channel`
 BUS_PATTERN = "{namespace}:{{*}}:bus:*"
 
@@ -54,6 +57,11 @@ BUS_PATTERN = "{namespace}:{{*}}:bus:*"
 def meta_key(namespace: str) -> str:
     """Return the hash that holds protocol version and number of shards of a namespace."""
     return f"{namespace}:meta"
+
+
+def arq_queue(namespace: str) -> str:
+    """Return the key under which arq keeps the jobs of a namespace; its other keys begin with `arq:`."""
+    return f"{namespace}:arq"
 
 
 def sid_of(swarm_name: str, client_id: str) -> str:

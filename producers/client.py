@@ -1,0 +1,249 @@
+"""The producer: sends requests, waits for replies, listens to sessions and to the bus."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self, Unpack
+
+from producers.clock import sleep
+from producers.commander import Commander
+from producers.errors import InvalidRequest, QueueUnavailable, ReplyTimeout
+from producers.events import Events
+from producers.line import Address
+from producers.namespace import Namespace
+from producers.packing import (
+    ExecuteFields,
+    Parcel,
+    SendFields,
+    check_client_id,
+    check_swarm_name,
+    make_request,
+    pack_message,
+    pack_request,
+)
+from producers.replies import ExpectedReply, ReplyDesk, Sending
+from producers.stream import Resume, Stream
+from producers.subscription import Subscription
+from producers.whereabouts import Whereabouts, find_result, locate
+from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
+from schemas.names import is_request_id
+from schemas.replies import Reply
+from schemas.requests import RequestKind
+
+if TYPE_CHECKING:
+    from producers.scheduling import Schedule
+
+#: pauses between two looks at a result key: the first, the longest and the growth
+_LOOK_S: Final = 0.01
+_LONGEST_LOOK_S: Final = 0.5
+_LOOK_GROWTH: Final = 1.5
+
+
+class Producer:
+    """Sends requests to the workers of a namespace and receives what they publish; use it with `async with`.
+
+    One producer serves thousands of concurrent calls over two connections. It survives reconnects: what was not
+    answered is sent again under the same request id, which the workers run once.
+    """
+
+    def __init__(
+        self,
+        url: str = "redis://localhost:6379",
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        shards: int | None = None,
+        connect_timeout_s: float = 5.0,
+        answer_timeout_s: float = 5.0,
+    ) -> None:
+        """Prepare a producer; raise InvalidRequest for settings that can't be.
+
+        `url` is redis://, rediss:// or unix://. `shards` is only for those who want to be warned when the namespace
+        has another number. A connection without any sign of life for `answer_timeout_s` is given up and made anew.
+        """
+        self._address = Address(url, connect_timeout_s, answer_timeout_s)
+        self._namespace = Namespace(namespace, shards)
+        self._commander = Commander(self._address)
+        self._subscription = Subscription(self._address)
+        self._desk = ReplyDesk(self._commander)
+        self._schedule: Schedule | None = None
+
+    async def open(self) -> Self:
+        """Connect; raise QueueUnavailable, ProtocolMismatch. `async with` does this."""
+        self._commander.open()
+        self._subscription.open()
+        try:
+            await self._settle()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def close(self) -> None:
+        """Close both connections; whoever still waits gets QueueUnavailable. `async with` does this."""
+        self._desk.close()
+        await self._subscription.close()
+        await self._commander.close()
+        if self._schedule is not None:
+            await self._schedule.close()
+
+    async def __aenter__(self) -> Self:
+        """Connect; raise QueueUnavailable, ProtocolMismatch."""
+        return await self.open()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close both connections."""
+        await self.close()
+
+    async def execute(
+        self,
+        client_id: str,
+        swarm_name: str,
+        message: str,
+        *,
+        timeout_s: float = 30.0,
+        **fields: Unpack[ExecuteFields],
+    ) -> Reply:
+        """Send a message to the active agent of a session and return the terminal reply, whatever its status is.
+
+        Raise ReplyTimeout when no reply came within `timeout_s` seconds, QueueUnavailable when Redis could not be
+        reached in that time, InvalidRequest before anything is sent.
+        """
+        keys = await self._shard_of(client_id, swarm_name)
+        reply_to = self._desk.reply_to(keys)
+        if fields:
+            texts = {"message": message, **fields}
+            parcel = pack_request(keys, client_id, swarm_name, RequestKind.EXECUTE, texts, reply_to)
+        else:
+            parcel = pack_message(keys, client_id, swarm_name, message, reply_to)
+        return await self._reply_to(parcel, timeout_s)
+
+    async def send(
+        self,
+        client_id: str,
+        swarm_name: str,
+        kind: RequestKind | str,
+        *,
+        timeout_s: float = 10.0,
+        **fields: Unpack[SendFields],
+    ) -> str:
+        """Send a request of any kind and return its request id as soon as it is in the stream.
+
+        `fields` are the keys of the body in snake_case, and those of the envelope such as `when_busy`. Raise
+        QueueUnavailable when Redis did not confirm within `timeout_s` seconds, InvalidRequest before anything is sent.
+        """
+        keys = await self._shard_of(client_id, swarm_name)
+        parcel = pack_request(keys, client_id, swarm_name, kind, fields)
+        sending = Sending(parcel, asyncio.get_running_loop().create_future())
+        await self._commander.carry_out(sending, timeout_s=timeout_s)
+        return parcel.request_id
+
+    async def send_later(
+        self,
+        client_id: str,
+        swarm_name: str,
+        kind: RequestKind | str,
+        *,
+        defer_by: timedelta | float | None = None,
+        defer_until: datetime | None = None,
+        **fields: Unpack[SendFields],
+    ) -> str:
+        """Keep a request until `defer_until`, or for `defer_by` seconds, and return its request id at once.
+
+        The housekeeping of the workers sends it then. Raise InvalidRequest, QueueUnavailable.
+        """
+        check_client_id(client_id)
+        check_swarm_name(swarm_name)
+        request = make_request(client_id, swarm_name, kind, fields)
+        if self._schedule is None:
+            from producers.scheduling import Schedule  # noqa: PLC0415 - arq is loaded only by who schedules
+
+            self._schedule = Schedule(self._address.url, self._namespace.name)
+        await self._schedule.send_later(request, defer_by=defer_by, defer_until=defer_until)
+        return request.request_id
+
+    async def result(self, request_id: str, *, client_id: str | None = None, timeout_s: float = 30.0) -> Reply:
+        """Return the terminal reply of a request that anybody sent; it is kept for some minutes after it was given.
+
+        With more than one shard, `client_id` spares the look into all of them. Raise ReplyTimeout.
+        """
+        if not is_request_id(request_id):
+            raise InvalidRequest("request_id must have 1 to 128 characters of A-Z a-z 0-9 _ . : -")
+        await self._settle()
+        shards = self._namespace.keys if client_id is None else (self._namespace.keys_of(client_id),)
+        return await self._find(request_id, shards, timeout_s)
+
+    def stream(self, client_id: str, swarm_name: str, *, after: Resume = None) -> Stream:
+        """Follow a session: emits, notifies, replies and deltas, in order, without gap or double.
+
+        `after` is None for all that the outbox still holds, the `seq` of the last item seen to go on from there, or
+        "$" for only what comes from now on. Iterate with `async for`; to be sure that nothing is missed from a given
+        moment on, `await` its `opened()`.
+        """
+        check_client_id(client_id)
+        check_swarm_name(swarm_name)
+        keys = self._namespace.keys_of(client_id)
+        return Stream(self._subscription, self._commander, keys, sid_of(swarm_name, client_id), after=after)
+
+    def events(self, *, client_id: str | None = None) -> Events:
+        """Follow the bus events of one client, or of all; live only. Iterate as with `stream`."""
+        if client_id is None:
+            return Events.of_all(self._subscription, self._namespace.name)
+        check_client_id(client_id)
+        return Events.of_client(self._subscription, self._namespace.keys_of(client_id), client_id)
+
+    async def _shard_of(self, client_id: str, swarm_name: str) -> ShardKeys:
+        check_client_id(client_id)
+        check_swarm_name(swarm_name)
+        if not self._namespace.is_settled:
+            await self._settle()
+        return self._namespace.keys_of(client_id)
+
+    async def _settle(self) -> None:
+        timeout_s = self._address.connect_timeout_s
+        await self._namespace.settle(self._commander, timeout_s=timeout_s)
+        try:
+            async with asyncio.timeout(timeout_s):
+                # before the first request: a reply could come before we listen
+                await self._desk.listen(self._subscription, self._namespace.keys)
+        except TimeoutError:
+            raise QueueUnavailable(f"no subscription within {timeout_s:g} s: {self._subscription.state}") from None
+
+    async def _reply_to(self, parcel: Parcel, timeout_s: float) -> Reply:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        expected = ExpectedReply(parcel, now, now + timeout_s, loop.create_future())
+        if not self._desk.expect(expected):
+            # somebody here waits for the same request id already: both get the one reply
+            return await self._find(parcel.request_id, (parcel.keys,), timeout_s)
+        self._commander.submit(expected)
+        try:
+            reply = await expected.reply
+        finally:
+            self._desk.forget(expected)
+        if reply is not None:
+            return reply
+        if not expected.is_added:
+            reason = f"Redis did not confirm the request within {timeout_s:g} s: {self._commander.state}"
+            raise expected.fault(reason, is_unsure=expected.times_sent > 0)
+        return await self._overdue(parcel.request_id, (parcel.keys,), timeout_s)
+
+    async def _find(self, request_id: str, shards: Iterable[ShardKeys], timeout_s: float) -> Reply:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        pause_s = _LOOK_S
+        while loop.time() < deadline:
+            found = await find_result(self._commander, shards, request_id)
+            if isinstance(found, Reply):
+                return found
+            await sleep(min(pause_s, max(0.0, deadline - loop.time())))
+            pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
+        return await self._overdue(request_id, shards, timeout_s)
+
+    async def _overdue(self, request_id: str, shards: Iterable[ShardKeys], timeout_s: float) -> Reply:
+        found = await locate(self._commander, shards, request_id)
+        if isinstance(found, Whereabouts):
+            raise ReplyTimeout(request_id, timeout_s, state=found.state, where=found.where, holder=found.holder)
+        return found

@@ -1,0 +1,158 @@
+"""One connection to Redis, with explicit time-outs and keepalive, kept open by reconnecting with back-off."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, Self, cast
+
+import hiredis
+from redis.asyncio.connection import Connection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
+
+from producers.clock import pause_after, sleep
+from producers.errors import InvalidRequest
+
+#: probes after 15 s of silence, then every 5 s; a peer is given up after three
+_KEEPALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+
+Answer = object
+Argument = str | bytes | int
+Deliver = Callable[[Answer], None]
+
+
+#: a command and its arguments as Redis reads them; redis-py's own takes eight times as long as this one in C
+pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
+
+
+class LineLost(Exception):
+    """The connection is gone; `hopeless` when trying again can't help, as with a wrong password."""
+
+    def __init__(self, reason: str, *, hopeless: bool = False) -> None:
+        super().__init__(reason)
+        self.hopeless = hopeless
+
+
+class _Connection(Protocol):
+    """The part of redis-py's connection that is used, with the types that it lacks."""
+
+    @property
+    def is_connected(self) -> bool: ...
+    async def connect(self) -> None: ...
+    async def disconnect(self, *, nowait: bool = False) -> None: ...
+    async def send_packed_command(self, command: bytes, check_health: bool = True) -> None: ...  # noqa: FBT001, FBT002
+    async def read_response(self) -> Answer: ...
+
+
+class Line:
+    """One open connection."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    async def open(cls, connection: _Connection, timeout_s: float) -> Self:
+        """Connect and log in within `timeout_s` seconds; raise LineLost."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await connection.connect()
+        except BaseException as fault:
+            # also when cancelled half-way: a forgotten socket would be closed by nobody
+            await connection.disconnect(nowait=True)
+            if isinstance(fault, RedisError | OSError | TimeoutError):
+                reason = str(fault) or f"no connection within {timeout_s:g} s"
+                raise LineLost(reason, hopeless=isinstance(fault, AuthenticationError)) from None
+            raise
+        return cls(connection)
+
+    async def write(self, data: bytes) -> None:
+        """Send packed commands; raise LineLost."""
+        # redis-py would connect again by itself, without the subscriptions and in the middle of our numbering
+        if not self._connection.is_connected:
+            raise LineLost("connection closed")
+        try:
+            await self._connection.send_packed_command(data, check_health=False)
+        except (RedisError, OSError) as fault:
+            raise LineLost(str(fault)) from None
+
+    async def deliver_answers(self, deliver: Deliver) -> None:
+        """Hand each answer to `deliver`, errors of commands as ResponseError objects, until LineLost is raised."""
+        read = self._connection.read_response
+        while True:
+            try:
+                answer = await read()
+            except ReadOnlyError:
+                # after a failover the old primary is a replica: its successor may be found by a new look-up
+                raise LineLost("this Redis is a read-only replica now") from None
+            except ResponseError as refusal:
+                answer = refusal
+            except (RedisError, OSError) as fault:
+                raise LineLost(str(fault), hopeless=isinstance(fault, AuthenticationError)) from None
+            deliver(answer)
+
+    async def close(self) -> None:
+        """Close without waiting for the peer."""
+        await self._connection.disconnect(nowait=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where Redis is and how patient to be with it; the password in `url` never shows in a repr."""
+
+    url: str = field(repr=False)
+    connect_timeout_s: float = 5.0
+    #: an answer, or any sign of life of a subscription, must come within one to two times this
+    answer_timeout_s: float = 5.0
+
+    def __post_init__(self) -> None:
+        try:
+            parse_url(self.url)
+        except ValueError:
+            raise InvalidRequest("the URL must begin with redis://, rediss:// or unix://") from None
+
+    async def connect(self) -> Line:
+        """Return an open line; raise LineLost."""
+        options: dict[str, object] = dict(parse_url(self.url))
+        make = cast("Callable[..., _Connection]", options.pop("connection_class", Connection))
+        # The wait for an answer is limited by us, per batch: redis-py's socket_timeout starts a timer for each answer
+        # and a task for each write, which would double the cost of a request.
+        options |= {"socket_timeout": None, "socket_connect_timeout": self.connect_timeout_s}
+        options |= {"retry": Retry(NoBackoff(), 0), "health_check_interval": 0, "protocol": 2}
+        options |= {"lib_name": None, "lib_version": None, "decode_responses": False}
+        if make is not UnixDomainSocketConnection:
+            options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
+        return await Line.open(make(**options), self.connect_timeout_s)
+
+
+def _keepalive_options() -> dict[int, int]:
+    return {getattr(socket, name): value for name, value in _KEEPALIVE.items() if hasattr(socket, name)}
+
+
+async def keep_open(
+    address: Address, serve: Callable[[Line], Awaitable[None]], when_lost: Callable[[LineLost], bool]
+) -> None:
+    """Connect, `serve` until the line is lost, wait a little and connect again, for ever.
+
+    `when_lost` is told each loss; it returns whether the line had worked, so that the next pause is a short one.
+    """
+    failures = 0
+    while True:
+        try:
+            line = await address.connect()
+            try:
+                await serve(line)
+            finally:
+                await line.close()
+        except* LineLost as lost:
+            worked = when_lost(_first(lost))
+            failures = 0 if worked else failures + 1
+        await sleep(pause_after(failures))
+
+
+def _first(group: BaseExceptionGroup[LineLost]) -> LineLost:
+    fault: BaseException = group
+    while isinstance(fault, BaseExceptionGroup):
+        fault = cast("BaseExceptionGroup[BaseException]", fault).exceptions[0]
+    return cast("LineLost", fault)

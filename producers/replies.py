@@ -1,0 +1,202 @@
+"""Waiting for terminal replies: futures by request id, a reply channel per shard, the result keys as safety net."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Final, cast
+from uuid import uuid4
+
+from producers.commander import Command, Commander
+from producers.errors import InvalidRequest, ProtocolMismatch, QueueUnavailable
+from producers.line import Answer, pack
+from producers.packing import Parcel
+from producers.subscription import Subscription
+from schemas.errors import BadItem
+from schemas.keyspace import ShardKeys
+from schemas.replies import Reply, parse_reply
+
+#: after that long, and then ever more seldom, the result key is read: a publish may have been lost unseen
+FIRST_POLL_S: Final = 1.0
+LONGEST_POLL_S: Final = 5.0
+#: keys that fall due this much later are read along, so that the looks don't come one by one
+_READ_AHEAD_S: Final = 0.25
+#: result keys in one MGET
+_POLL_BATCH: Final = 256
+#: the shortest time between two looks, and what each waiting request adds to it, so that looking stays cheap
+_LOOK_EVERY_S: Final = 0.01
+_LOOK_COST_S: Final = 2e-6
+_ID_KEY: Final = b'"requestId":"'
+_UNDER_WAY: Final = b'"status":"accepted"'
+
+
+class Sending(Command):
+    """A request on its way; the future gets the id of its stream entry."""
+
+    __slots__ = ("parcel",)
+
+    def __init__(self, parcel: Parcel, future: "asyncio.Future[Answer]") -> None:
+        super().__init__(parcel.packed, future)
+        self.parcel = parcel
+
+    def fault(self, reason: str, *, is_unsure: bool) -> QueueUnavailable:
+        """Return the error for the caller."""
+        return QueueUnavailable(reason, request_id=self.parcel.request_id, may_be_accepted=is_unsure)
+
+
+class ExpectedReply(Sending):
+    """A request on its way whose caller waits for the terminal reply; None when the caller's time was over."""
+
+    __slots__ = ("added_at", "deadline", "is_added", "poll_at", "reply")
+
+    def __init__(self, parcel: Parcel, now: float, deadline: float, reply: "asyncio.Future[Reply | None]") -> None:
+        super().__init__(parcel, cast("asyncio.Future[Answer]", reply))
+        self.reply = reply
+        self.added_at = now
+        self.deadline = deadline
+        self.poll_at = now + FIRST_POLL_S
+        #: whether Redis confirmed that the request is in the stream
+        self.is_added = False
+
+    def answered(self, answer: Answer) -> None:
+        """Take the entry id; only a refusal ends the wait."""
+        if not isinstance(answer, bytes):
+            super().answered(answer)
+            return
+        self.is_added = True
+        if self.times_sent > 1:
+            # If the first sending had arrived, this one is dropped without a publish: look at the result key soon
+            self.poll_at = 0.0
+
+    def settle(self, raw: bytes) -> None:
+        """Take the terminal reply."""
+        if self.reply.done():
+            return
+        try:
+            reply = parse_reply(raw)
+        except BadItem as fault:
+            self.reply.set_exception(ProtocolMismatch(str(fault)))
+            return
+        if (reply.client_id, reply.swarm_name) == (self.parcel.client_id, self.parcel.swarm_name):
+            self.reply.set_result(reply)
+        else:
+            taken = InvalidRequest(f"request id {reply.request_id} belongs to another client or swarm: use a fresh one")
+            self.reply.set_exception(taken)
+
+
+class ReplyDesk:
+    """Matches what the reply channels and result keys carry with who waits for it."""
+
+    def __init__(self, commander: Commander) -> None:
+        self._commander = commander
+        self._expected: dict[bytes, ExpectedReply] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._look_at = float("inf")
+        self._channels: dict[bytes, asyncio.Future[None]] = {}
+        self._name = str(uuid4())
+
+    def reply_to(self, keys: ShardKeys) -> str:
+        """Return our own reply channel of a shard."""
+        return keys.reply_channel(self._name)
+
+    async def listen(self, subscription: Subscription, shards: Iterable[ShardKeys]) -> None:
+        """Subscribe to our channel of each shard and wait until Redis confirms; raise QueueUnavailable if not."""
+        for keys in shards:
+            channel = self.reply_to(keys)
+            if channel.encode() not in self._channels:
+                self._channels[channel.encode()] = asyncio.get_running_loop().create_future()
+                subscription.add(channel, self)
+        await asyncio.gather(*(asyncio.shield(confirmed) for confirmed in self._channels.values()))
+
+    def expect(self, expected: ExpectedReply) -> bool:
+        """Register a request before it is sent; False if its id is being waited for already."""
+        request_id = expected.parcel.request_id.encode()
+        if self._expected.setdefault(request_id, expected) is not expected:
+            return False
+        due = min(expected.deadline, expected.poll_at)
+        if due < self._look_at:
+            self._look_again_at(due)
+        return True
+
+    def forget(self, expected: ExpectedReply) -> None:
+        """Stop waiting for a request."""
+        del self._expected[expected.parcel.request_id.encode()]
+
+    def close(self) -> None:
+        """Stop looking; who still waits is told by the commander, or by `refused`."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self.refused("the producer was closed")
+
+    def heard(self, channel: bytes, data: bytes) -> None:  # noqa: ARG002 - all our channels carry the same
+        """Take a terminal reply that was published to us."""
+        # Inside a JSON string each quotation mark is escaped, so this text can only be the key itself
+        start = data.find(_ID_KEY)
+        if start >= 0:
+            start += len(_ID_KEY)
+            expected = self._expected.get(data[start : data.find(b'"', start)])
+            if expected is not None:
+                expected.settle(data)
+        else:
+            self._hear_in_full(data)
+
+    def opened(self, channel: bytes) -> None:
+        """Read the results of all who wait: what was published before this was missed."""
+        confirmed = self._channels[channel]
+        if not confirmed.done():
+            confirmed.set_result(None)
+        self._read_results(list(self._expected.values()))
+
+    def refused(self, reason: str) -> None:
+        """Tell who waits for the channels; requests under way still get their replies from the result keys."""
+        for confirmed in self._channels.values():
+            if not confirmed.done():
+                confirmed.set_exception(QueueUnavailable(reason))
+                confirmed.exception()  # taken note of: not every producer is still waiting for its channels
+
+    def _hear_in_full(self, data: bytes) -> None:
+        try:
+            request_id = parse_reply(data).request_id.encode()
+        except BadItem:
+            return  # whoever publishes rubbish here is not the one we wait for: the result key will tell
+        if request_id in self._expected:
+            self._expected[request_id].settle(data)
+
+    def _look_again_at(self, due: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._look_at = due
+        self._timer = asyncio.get_running_loop().call_at(due, self._look)
+
+    def _look(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for expected in self._expected.values():
+            if expected.deadline <= now and not expected.reply.done():
+                expected.reply.set_result(None)
+        waiting = [expected for expected in self._expected.values() if not expected.reply.done()]
+        self._read_results([one for one in waiting if one.poll_at <= now + _READ_AHEAD_S])
+        self._look_at = float("inf")
+        if waiting:
+            earliest = min(min(one.deadline, one.poll_at) for one in waiting)
+            self._look_again_at(max(earliest, now + _LOOK_EVERY_S + _LOOK_COST_S * len(waiting)))
+
+    def _read_results(self, due: list[ExpectedReply]) -> None:
+        now = asyncio.get_running_loop().time()
+        keys_by_shard: dict[int, list[str]] = {}
+        for expected in due:
+            expected.poll_at = now + min(max(FIRST_POLL_S, (now - expected.added_at) / 2), LONGEST_POLL_S)
+            keys = expected.parcel.keys
+            keys_by_shard.setdefault(keys.shard, []).append(keys.result(expected.parcel.request_id))
+        for keys_of_shard in keys_by_shard.values():
+            for start in range(0, len(keys_of_shard), _POLL_BATCH):
+                self._read(keys_of_shard[start : start + _POLL_BATCH])
+
+    def _read(self, keys: list[str]) -> None:
+        found: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        found.add_done_callback(self._take_results)
+        self._commander.submit(Command(pack(("MGET", *keys)), found))
+
+    def _take_results(self, found: "asyncio.Future[Answer]") -> None:
+        if found.cancelled() or found.exception() is not None:
+            return  # the next look tries again
+        for raw in cast("list[bytes | None]", found.result()):
+            if raw is not None and _UNDER_WAY not in raw:
+                self.heard(b"", raw)
