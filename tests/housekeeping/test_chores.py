@@ -1,5 +1,6 @@
 """A chore goes over all shards, and one shard that is away does not stop it."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -73,3 +74,18 @@ def test_each_chore_is_one_job_for_all_workers_with_the_namespace_in_its_name() 
     ]
     assert all(job.unique and job.max_tries == 1 and job.keep_result_s == 0 for job in jobs)
     assert jobs[0].second == set(range(0, 60, 2))
+
+
+async def test_chores_that_are_due_together_do_not_share_a_connection_at_once() -> None:
+    class OneAtATime(RecordingHousekeeper):
+        busy = False
+
+        async def sweep(self) -> int:
+            assert not self.busy
+            self.busy = True
+            await asyncio.to_thread(int)
+            self.busy = False
+            return 1
+
+    context = {HOUSEHOLD: Seen(OneAtATime()).household}
+    assert await asyncio.gather(sweep_expired_sessions(context), sweep_expired_sessions(context)) == [1, 1]

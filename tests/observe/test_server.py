@@ -117,3 +117,9 @@ def test_a_client_that_never_speaks_does_not_keep_others_waiting(server: Metrics
         assert get(server, "/version")[0] == 200
     finally:
         silent.close()
+
+
+def test_what_is_no_worker_has_no_probes(metrics: Metrics) -> None:
+    with MetricsServer(Pages(None, metrics.registry, VERSION), host="127.0.0.1", port=0) as server:
+        assert get(server, "/metrics")[0] == 200
+        assert get(server, "/livez")[0] == 404

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar, cast
 
 import structlog
@@ -13,7 +13,8 @@ from worker.observe.metrics import ClusterSample
 
 #: where a chore finds the household in arq's context
 HOUSEHOLD = "household"
-RECLAIM_EVERY_S = 5
+#: well below a lease: the script takes a longer pause between two calls for an outage
+RECLAIM_EVERY_S = 2
 TRIM_EVERY_S = 15
 SAMPLE_EVERY_S = 5
 CHORE_TIMEOUT_S = 20
@@ -51,6 +52,8 @@ class Household:
     on_sample: Callable[[ClusterSample], None]
     #: called with the name of a chore that found no Redis
     on_unavailable: Callable[[str], None]
+    #: arq runs chores that are due together at once; the connection of a housekeeper takes one call at a time
+    one_chore: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def sweep_expired_sessions(context: Mapping[str, Any]) -> int:
@@ -126,7 +129,8 @@ async def _on_all_shards(
 ) -> list[T]:
     """Return what the shards answered; one that is away must not stop the work on the others."""
     household: Household = context[HOUSEHOLD]
-    answers = await asyncio.gather(*map(do, household.housekeepers), return_exceptions=True)
+    async with household.one_chore:
+        answers = await asyncio.gather(*map(do, household.housekeepers), return_exceptions=True)
     for answer in answers:
         if isinstance(answer, QueueUnavailable):
             log.warning("chore_found_no_redis", chore=chore, error=answer)

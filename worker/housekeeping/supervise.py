@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, TypedDict, cast
@@ -18,8 +18,8 @@ from worker.housekeeping.codec import read_job, write_job
 
 #: an arq worker that ran for so long was well: the next failure is a new one
 WELL_AFTER_S = 10.0
-#: chores take milliseconds; one that takes longer is given up at the end
-CLOSE_WITHIN_S = 2.0
+#: a chore that takes longer is given up at the end
+STOP_WITHIN_S = 2.0
 #: arq's default (1 day) would run the chores of an outage one by one after it
 JOB_LIFE_MS = 60_000
 
@@ -38,6 +38,18 @@ class HousekeepingPlan:
     def queue_name(self) -> str:
         """Return the key of arq's queue."""
         return f"{self.namespace}:arq"
+
+
+class InterruptibleWorker(Worker):
+    """An arq worker that can be stopped while it does not talk to Redis: redis-py does not take that well."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.looking = asyncio.Lock()
+
+    async def _poll_iteration(self) -> None:
+        async with self.looking:
+            await super()._poll_iteration()
 
 
 class WorkerOptions(TypedDict):
@@ -90,7 +102,7 @@ async def supervise_housekeeping(
     backoff = backoff or Backoff(first_s=0.25, most_s=5.0)
     while True:
         started_at = monotonic()
-        error = await _run_one(Worker(**worker_options(plan, household), handle_signals=False))
+        error = await _run_one(InterruptibleWorker(**worker_options(plan, household), handle_signals=False))
         if monotonic() - started_at > WELL_AFTER_S:
             backoff.reset()
         # one line for each outage, not for each attempt
@@ -99,28 +111,32 @@ async def supervise_housekeeping(
         await backoff.pause()
 
 
-async def _run_one(worker: Worker) -> BaseException | None:
+async def _run_one(worker: InterruptibleWorker) -> BaseException | None:
     """Run an arq worker to its end and return what ended it; raises CancelledError only if we are cancelled."""
+    running = asyncio.create_task(worker.main())
     try:
-        await worker.async_run()
-    except asyncio.CancelledError as error:
-        # arq lets the cancellation of one of its jobs end the whole worker: that is not ours
-        if (task := asyncio.current_task()) and task.cancelling():
-            raise
-        return error
-    except Exception as error:  # noqa: BLE001 - whatever ends it, it must start again
-        return error
+        await asyncio.wait([running])
     finally:
-        await _close(worker)
-    return None
+        await _stop(worker, running)
+    return asyncio.CancelledError() if running.cancelled() else running.exception()
 
 
-async def _close(worker: Worker) -> None:
-    """Wait for the chores under way, then close the connections; arq's own `close` does not if Redis is away."""
-    if worker.tasks:
-        await asyncio.wait(worker.tasks.values(), timeout=CLOSE_WITHIN_S)
-    for task in worker.tasks.values():
-        task.cancel()
-    await asyncio.gather(*worker.tasks.values(), return_exceptions=True)
+async def _stop(worker: InterruptibleWorker, running: asyncio.Task[None]) -> None:
+    """End the worker between two looks at the queue, its chores (they take milliseconds), and its connections."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(STOP_WITHIN_S), worker.looking:
+            running.cancel()
+            await asyncio.wait([running, *worker.tasks.values()])
+    # arq's own `close` does not get as far as the connections if Redis is away
+    await _cancel([running, *worker.tasks.values()])
     with contextlib.suppress(Exception):
         await worker.pool.aclose(close_connection_pool=True)
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel until all have ended: one cancellation in some hundred gets lost inside redis-py."""
+    while unfinished := [task for task in tasks if not task.done()]:
+        for task in unfinished:
+            task.cancel()
+        await asyncio.wait(unfinished, timeout=0.2)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -25,17 +25,20 @@ CLIENT_TIMEOUT_S = 10.0
 class Pages:
     """What each path shows."""
 
-    def __init__(self, health: Health, registry: CollectorRegistry, version: Mapping[str, str]) -> None:
-        """Show the registry of this worker, and the default one, which has figures of process and application."""
+    def __init__(self, health: Health | None, registry: CollectorRegistry, version: Mapping[str, str]) -> None:
+        """Show the registry of this worker, and the default one, which has figures of process and application.
+
+        Without `health` there are no probes: what runs here is no worker.
+        """
         self._registry = registry
         self._version = version
-        self._paths: dict[str, Callable[[], Page]] = {
-            "/metrics": self._metrics,
-            "/livez": lambda: _verdict(health.live()),
-            "/readyz": lambda: _verdict(health.ready()),
-            "/startupz": lambda: _verdict(health.started()),
-            "/version": self._about,
-        }
+        self._paths: dict[str, Callable[[], Page]] = {"/metrics": self._metrics, "/version": self._about}
+        if health:
+            self._paths |= {
+                "/livez": lambda: _verdict(health.live()),
+                "/readyz": lambda: _verdict(health.ready()),
+                "/startupz": lambda: _verdict(health.started()),
+            }
 
     def page(self, path: str) -> Page:
         """Return status, content type and body of a path; the query string does not matter."""
@@ -61,7 +64,7 @@ class MetricsServer:
             self._http = _Server(host, port, _handler(pages))
         except OSError as error:
             where = f"metrics: can't listen on {host}:{port} ({error.strerror or error})"
-            fault = f"{where}; choose another --metrics-port, 0 for any free one, or -1 for none"
+            fault = f"{where}; set another SWARMLINE_METRICS_PORT or --metrics-port, 0 for any free one, or -1 for none"
             raise ConfigurationError(fault) from error
         self._thread = Thread(target=self._http.serve_forever, name="swarmline-metrics", daemon=True)
 

@@ -1,0 +1,86 @@
+"""Housekeeping alone, as arq's own command runs it."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import redis.asyncio as redis_asyncio
+
+from schemas.keyspace import ShardKeys
+from tests.helpers.eventually import eventually
+from tests.helpers.processes import ROOT, clean_environment
+from worker.embedded.orphans import dying_with_parent
+from worker.embedded.process import free_port
+from worker.housekeeping.standalone import redis_settings
+
+COMMAND = (sys.executable, "-m", "arq", "worker.housekeeping.WorkerSettings")
+
+Start = Callable[[dict[str, str]], subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Hand out a starter of arq's command; all are killed at the end."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_one(environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (tmp_path / "log").open("wb") as out:
+            started.append(
+                subprocess.Popen(
+                    COMMAND,
+                    cwd=ROOT,
+                    env=clean_environment(environment),
+                    stdout=out,
+                    stderr=out,
+                    preexec_fn=dying_with_parent(),  # noqa: PLW1509 - see worker/embedded/orphans.py
+                )
+            )
+        return started[-1]
+
+    yield start_one
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.unguarded_keyspace  # arq keeps its queue outside the keyspace
+async def test_arqs_own_command_does_the_chores_and_shows_the_figures(
+    redis: redis_asyncio.Redis, redis_url: str, start: Start
+) -> None:
+    port = free_port()
+    await redis.xadd(ShardKeys("shop", 0).dead, {"reason": "malformed"})
+    process = start(
+        {
+            "SWARMLINE_REDIS_URL": redis_url,
+            "SWARMLINE_NAMESPACE": "shop",
+            "SWARMLINE_SHARDS": "2",
+            "SWARMLINE_METRICS_PORT": str(port),
+        }
+    )
+
+    def sampled() -> bool:
+        try:
+            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+                return b"\nswarmline_dead_letters 1.0" in answer.read()
+        except OSError:
+            return process.poll() is not None
+
+    await eventually(sampled, within_s=30)
+    assert process.poll() is None
+    process.terminate()
+    await eventually(lambda: process.poll() is not None, within_s=20)
+
+
+def test_importing_the_package_reads_no_environment() -> None:
+    environment = clean_environment({"SWARMLINE_SHARDS": "none"})
+    code = "import worker.housekeeping, worker.housekeeping.chores"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env=environment)
+
+
+def test_a_password_with_odd_characters_reaches_arq_decoded() -> None:
+    settings = redis_settings("rediss://us%40er:p%2Fw%3A@h:7/3")
+    assert (settings.username, settings.password) == ("us@er", "p/w:")
+    assert (settings.host, settings.port, settings.database, settings.ssl) == ("h", 7, 3, True)
