@@ -171,7 +171,8 @@ class Producer:
         """
         if not is_request_id(request_id):
             raise InvalidRequest("request_id must have 1 to 128 characters of A-Z a-z 0-9 _ . : -")
-        await self._settle()
+        if self._namespace.is_due(asyncio.get_running_loop().time()):
+            await self._settle()
         shards = self._namespace.keys if client_id is None else (self._namespace.keys_of(client_id),)
         return await self._find(request_id, shards, timeout_s)
 
@@ -197,13 +198,13 @@ class Producer:
     async def _shard_of(self, client_id: str, swarm_name: str) -> ShardKeys:
         check_client_id(client_id)
         check_swarm_name(swarm_name)
-        if not self._namespace.is_settled:
+        if self._namespace.is_due(asyncio.get_running_loop().time()):
             await self._settle()
         return self._namespace.keys_of(client_id)
 
     async def _settle(self) -> None:
         timeout_s = self._address.connect_timeout_s
-        await self._namespace.settle(self._commander, timeout_s=timeout_s)
+        await self._namespace.read(self._commander, timeout_s=timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 # before the first request: a reply could come before we listen

@@ -24,7 +24,6 @@ class Namespace:
         self._keys = tuple(ShardKeys(name, shard) for shard in range(shards or 1))
         self._look_at = 0.0
         self.name = name
-        self.is_settled = False
 
     @property
     def keys(self) -> tuple[ShardKeys, ...]:
@@ -35,12 +34,13 @@ class Namespace:
         """Return the keys of the shard that serves a client."""
         return self._keys[shard_of(client_id, len(self._keys))]
 
-    async def settle(self, commander: Commander, *, timeout_s: float) -> None:
-        """Read the meta hash if that is due; raise ProtocolMismatch, QueueUnavailable."""
-        now = asyncio.get_running_loop().time()
-        if self.is_settled or now < self._look_at:
-            return
-        self._look_at = now + _LOOK_AGAIN_S
+    def is_due(self, now: float) -> bool:
+        """Tell whether `read` should be called; `now` by the event loop's clock."""
+        return now >= self._look_at
+
+    async def read(self, commander: Commander, *, timeout_s: float) -> None:
+        """Read the meta hash; raise ProtocolMismatch, QueueUnavailable."""
+        self._look_at = asyncio.get_running_loop().time() + _LOOK_AGAIN_S
         answer = await commander.call("HMGET", meta_key(self.name), "protocol", "shards", timeout_s=timeout_s)
         protocol, shards = cast("list[bytes | None]", answer)
         if protocol is not None or shards is not None:
@@ -60,7 +60,7 @@ class Namespace:
                 f"the number is fixed when a namespace is made"
             )
         self._keys = tuple(ShardKeys(self.name, shard) for shard in range(shards))
-        self.is_settled = True
+        self._look_at = float("inf")
 
 
 def _number(raw: bytes | None) -> int | None:
