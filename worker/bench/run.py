@@ -12,7 +12,7 @@ from worker.bench.plan import Plan
 from worker.bench.report import Report
 from worker.bench.samples import Samples
 from worker.bench.sessions import compare_histories, compare_populations, weigh
-from worker.bench.takeover import takeover_s
+from worker.bench.takeover import take_over
 from worker.bench.throughput import closed_loops, fill_and_drain, take_turns, warm_up
 from worker.embedded import EmbeddedServer
 
@@ -41,8 +41,8 @@ async def bench(plan: Plan, say: Say) -> Report:
     await _measure_populations(environment, plan, samples, say)
     say("takeover after SIGKILL and SIGTERM")
     for _ in range(plan.takeovers):
-        report.after_sigkill_s.append(await takeover_s(environment, SIGKILL))
-        report.after_sigterm_s.append(await takeover_s(environment, SIGTERM))
+        report.after_sigkill.append(await take_over(environment, SIGKILL))
+        report.after_sigterm.append(await take_over(environment, SIGTERM))
     return report
 
 

@@ -31,6 +31,7 @@ class Weight:
 async def weigh(connection: Connection, duo: Duo, plan: Plan) -> Weight:
     """Take one turn in each of many new sessions and weigh what stays in Redis."""
     n = plan.idle_sessions
+    await _drop_results(connection)
     before, shared_before = await _used_bytes(connection), await _shared_bytes(connection)
     await duo.client.obey(closed("idle", n, IN_FLIGHT, sessions=n, prefix="idle").command)
     with_results = await _used_bytes(connection)

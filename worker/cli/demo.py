@@ -40,14 +40,14 @@ def demo(
 async def _run(app: str, *, events: bool, kill_a_worker: bool) -> int:
     started = monotonic()
     async with assembled(app) as team, Producer(team.url) as producer:
-        ids = " and ".join(member.worker_id for member in team.members)
+        ids = " and ".join(member.name for member in team.members)
         note(f"{team.server_name} on a private socket, workers {ids}; ready in {monotonic() - started:.1f} s")
         note("agents triage, sales, refunds; tool order_status; policy polite")
         async with Conversation(team, producer, watches=events) as conversation:
             unanswered = await conversation.hold(Lines(), kill_a_worker=kill_a_worker)
-        show_metrics(await selection_of([member.metrics_port for member in team.members]))
+        show_metrics(await selection_of([member.metrics_url for member in team.members]))
         for member in team.lost:
-            note(f"worker {member.worker_id} was killed; its counts died with it")
+            note(f"worker {member.name} was killed; its counts died with it")
     return 1 if unanswered else 0
 
 
@@ -102,7 +102,7 @@ class Conversation:
             return None
         await self._see_events_of(reply.request_id)
         if kill and self._team.lost:
-            note(f"its lease of {LEASE_S:g} s ran out; {self._team.members[0].worker_id} took the session over")
+            note(f"its lease of {LEASE_S:g} s ran out; {self._team.members[0].name} took the session over")
         show_reply(reply, monotonic() - began)
         return reply
 
@@ -111,7 +111,7 @@ class Conversation:
         if member is None:
             note("the answer was faster than the kill: next question, next try")
         else:
-            note(f"SIGKILL to worker {member.worker_id} (process {member.child.pid}) while it runs this request")
+            note(f"SIGKILL to worker {member.name} (process {member.child.pid}) while it runs this request")
 
     async def _watch(self) -> None:
         async with aclosing(self._producer.events(client_id=CLIENT)) as events:

@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from http.client import HTTPConnection
+from urllib.parse import urlsplit
 
 from worker.cli.demo_view import note
 
@@ -28,9 +29,9 @@ TURNS = "swarmline_request_duration_seconds"
 Series = tuple[str, str]
 
 
-async def selection_of(ports: Sequence[int]) -> list[str]:
-    """Return readable lines: the sums over the workers that listen on these loopback ports."""
-    texts = await asyncio.gather(*[asyncio.to_thread(_scrape, port) for port in ports])
+async def selection_of(urls: Sequence[str]) -> list[str]:
+    """Return readable lines: the sums over the workers that show their metrics at these addresses."""
+    texts = await asyncio.gather(*[asyncio.to_thread(_scrape, url) for url in urls])
     totals: Counter[Series] = Counter()
     for text in texts:
         for sample in SAMPLE.finditer(text):
@@ -38,13 +39,14 @@ async def selection_of(ports: Sequence[int]) -> list[str]:
     return list(_lines(totals))
 
 
-def _scrape(port: int) -> str:
-    connection = HTTPConnection("127.0.0.1", port, timeout=WITHIN_S)
+def _scrape(url: str) -> str:
+    parts = urlsplit(url)
+    connection = HTTPConnection(parts.netloc, timeout=WITHIN_S)
     try:
-        connection.request("GET", "/metrics")
+        connection.request("GET", parts.path)
         return connection.getresponse().read().decode()
     except OSError as error:
-        note(f"no metrics from port {port}: {error}")
+        note(f"no metrics from {url}: {error}")
         return ""
     finally:
         connection.close()

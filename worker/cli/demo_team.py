@@ -13,10 +13,10 @@ from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from worker.clock import monotonic, sleep
 from worker.embedded import EmbeddedServer
 from worker.embedded.child import Child
-from worker.embedded.process import free_port
 from worker.store.link import Link
 
 WORKERS = 2
+SHOWN_OF_ID = 8
 LEASE_S = 2.0
 LOOK_EVERY_S = 0.005
 LOOK_WITHIN_S = 10.0
@@ -25,15 +25,24 @@ FOREIGN = ("SWARMLINE_", "REDIS_URL")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One worker process and where it shows its metrics."""
+    """One worker process."""
 
     child: Child
-    metrics_port: int
 
     @property
     def worker_id(self) -> str:
         """Return the id of the worker."""
         return self.child.ready["worker_id"]
+
+    @property
+    def name(self) -> str:
+        """Return the start of the id: enough to tell two workers apart."""
+        return self.worker_id[:SHOWN_OF_ID]
+
+    @property
+    def metrics_url(self) -> str:
+        """Return where the worker shows its metrics."""
+        return self.child.ready["metrics"]
 
 
 @dataclass(slots=True)
@@ -79,9 +88,8 @@ async def assembled(app: str) -> AsyncGenerator[Team]:
 
 
 async def _start(app: str, url: str, log: Path) -> Member:
-    port = free_port()
-    verb = ("worker", "worker", "--app", app, "--redis-url", url, "--metrics-port", str(port))
-    return Member(await Child.start("worker", *verb, environment=_environment(), log=log), port)
+    verb = ("worker", "worker", "--app", app, "--redis-url", url, "--metrics-port", "0")
+    return Member(await Child.start("worker", *verb, environment=_environment(), log=log))
 
 
 def _environment() -> dict[str, str]:
