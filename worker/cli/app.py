@@ -1,0 +1,24 @@
+"""The `swarmline` command: one verb per file, all registered here."""
+
+import typer
+
+from worker.cli.bench import bench
+from worker.cli.check import check
+from worker.cli.config import config
+from worker.cli.demo import demo
+from worker.cli.send import send
+from worker.cli.tail import tail
+from worker.cli.version import version
+from worker.cli.worker import worker
+
+app = typer.Typer(
+    name="swarmline",
+    help="Conversations with swarms of LLM agents on a message queue: ordered, stateful and fenced, on Redis alone.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they print local variables, and with them passwords
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (demo, worker, send, tail, check, bench, version):
+    app.command(verb.__name__)(verb)
+app.add_typer(config, name="config")

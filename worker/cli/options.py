@@ -1,0 +1,12 @@
+"""Options that several verbs share; one that was not typed leaves the choice to the environment."""
+
+from typing import Annotated
+
+import typer
+
+RedisUrl = Annotated[
+    str | None,
+    typer.Option("--redis-url", help="Redis; else SWARMLINE_REDIS_URL, else REDIS_URL.", show_default=False),
+]
+Namespace = Annotated[str | None, typer.Option("--namespace", help="First part of every key.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

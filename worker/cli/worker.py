@@ -1,0 +1,100 @@
+"""`swarmline worker`: serve an application until told to stop."""
+
+import sys
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from worker.cli.options import Namespace, RedisUrl
+from worker.settings import Settings, load_settings
+
+AppReference = Annotated[str, typer.Option("--app", help="What to serve, as MODULE:ATTR.", metavar="MODULE:ATTR")]
+Processes = Annotated[int, typer.Option("--processes", help="Worker processes on this machine.", min=1, max=1024)]
+Shards = Annotated[int | None, typer.Option("--shards", help="Shards of the namespace.", show_default=False)]
+Slots = Annotated[
+    int | None,
+    typer.Option("--slots", "--max-sessions-in-flight", help="Sessions that run at once.", show_default=False),
+]
+LeaseS = Annotated[float | None, typer.Option("--lease-s", help="Life of the worker's lease.", show_default=False)]
+MetricsHost = Annotated[
+    str | None, typer.Option("--metrics-host", help="Address of /metrics and the probes.", show_default=False)
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option("--metrics-port", help="Their port; 0 = any free one, -1 = off.", show_default=False),
+]
+Housekeeping = Annotated[
+    bool | None,
+    typer.Option("--housekeeping/--no-housekeeping", help="Do periodic work in this worker.", show_default=False),
+]
+LogLevel = Annotated[str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default=False)]
+
+
+def worker(
+    application: AppReference,
+    *,
+    processes: Processes = 1,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    shards: Shards = None,
+    max_sessions_in_flight: Slots = None,
+    lease_s: LeaseS = None,
+    metrics_host: MetricsHost = None,
+    metrics_port: MetricsPort = None,
+    housekeeping: Housekeeping = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Serve an application; all settings of docs/settings.md can also come from the environment."""
+    options = {
+        "redis_url": redis_url,
+        "namespace": namespace,
+        "shards": shards,
+        "max_sessions_in_flight": max_sessions_in_flight,
+        "lease_s": lease_s,
+        "metrics_host": metrics_host,
+        "metrics_port": metrics_port,
+        "housekeeping": housekeeping,
+        "log_level": log_level,
+    }
+    settings = load_settings(options)
+    code = serve(application, settings) if processes == 1 else supervise(application, settings, options, processes)
+    raise typer.Exit(code)
+
+
+def serve(application: str, settings: Settings) -> int:
+    """Serve in this process; returns the exit code."""
+    import uvloop
+
+    from worker.cli.load import load_app
+    from worker.wiring import run_worker
+
+    return uvloop.run(run_worker(load_app(application), settings))
+
+
+def supervise(application: str, settings: Settings, options: Mapping[str, object], processes: int) -> int:
+    """Serve in `processes` child processes, each a fresh interpreter; returns the exit code."""
+    import asyncio
+
+    from worker.embedded.orphans import dying_with_parent
+    from worker.observe.logs import Logs
+    from worker.supervisor import Patience, Supervisor
+
+    Logs(level=settings.log_level, log_format=settings.log_format).set_up(process="supervisor")
+    commands = [child_command(application, settings, options, index) for index in range(processes)]
+    patience = Patience(grace_s=settings.shutdown_grace_s, hard_stop_s=settings.hard_stop_s)
+    return asyncio.run(Supervisor(commands, patience, before_exec=dying_with_parent()).run())
+
+
+def child_command(application: str, settings: Settings, options: Mapping[str, object], index: int) -> list[str]:
+    """Return the command of the child with this index: the options that were typed, and a metrics port of its own."""
+    port = settings.metrics_port
+    typed = dict(options) | {"metrics_port": port + index if port > 0 else port}
+    command = [sys.executable, "-m", "worker", "worker", "--app", application]
+    for name, value in typed.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            command.append(f"--{flag}" if value else f"--no-{flag}")
+        elif value is not None:
+            command += [f"--{flag}", str(value)]
+    return command
