@@ -72,12 +72,12 @@ def start_server() -> Iterator[StartServer]:
 
 @pytest.fixture
 def start_swarmline(tmp_path: Path) -> Iterator[Callable[..., SwarmlineProcess]]:
-    """Hand out a starter of `swarmline` commands: `start(*arguments, **environment)`; all are killed at the end."""
+    """Hand out a starter of `swarmline` commands: `start(*arguments, stdin="", **environment)`; killed at the end."""
     started: list[SwarmlineProcess] = []
 
-    def start(*arguments: str, **environment: str) -> SwarmlineProcess:
+    def start(*arguments: str, stdin: str = "", **environment: str) -> SwarmlineProcess:
         directory = tmp_path / f"swarmline-{len(started)}"
-        started.append(SwarmlineProcess(*arguments, directory=directory, environment=environment))
+        started.append(SwarmlineProcess(*arguments, directory=directory, environment=environment, stdin=stdin))
         return started[-1]
 
     yield start

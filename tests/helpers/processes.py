@@ -24,14 +24,17 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 class SwarmlineProcess:
     """One run of the `swarmline` command, with its output in files below `directory`."""
 
-    def __init__(self, *arguments: str, directory: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Start `swarmline` with `arguments`."""
+    def __init__(
+        self, *arguments: str, directory: Path, environment: Mapping[str, str] | None = None, stdin: str = ""
+    ) -> None:
+        """Start `swarmline` with `arguments` and feed it `stdin`."""
         directory.mkdir(parents=True, exist_ok=True)
-        self._out_path, self._err_path = directory / "stdout", directory / "stderr"
-        with self._out_path.open("wb") as out, self._err_path.open("wb") as err:
+        self._out_path, self._err_path, in_path = directory / "stdout", directory / "stderr", directory / "stdin"
+        in_path.write_text(stdin)
+        with in_path.open("rb") as fed, self._out_path.open("wb") as out, self._err_path.open("wb") as err:
             self._popen = subprocess.Popen(
                 [sys.executable, "-m", "worker", *arguments],
-                stdin=subprocess.DEVNULL,
+                stdin=fed,
                 stdout=out,
                 stderr=err,
                 cwd=ROOT,

@@ -1,0 +1,47 @@
+"""`swarmline demo`, started as anyone would: real server, real workers, real input."""
+
+from collections.abc import Callable
+
+from tests.helpers.processes import SwarmlineProcess
+from worker.cli.demo_input import SAMPLES
+
+Start = Callable[..., SwarmlineProcess]
+WITHIN_S = 50
+
+
+async def told_by(process: SwarmlineProcess) -> list[str]:
+    assert await process.ended(within_s=WITHIN_S) == 0, process.stdout + process.stderr
+    return process.stdout.splitlines()
+
+
+def said_by(who: str, lines: list[str]) -> list[str]:
+    return [line.removeprefix(who).strip() for line in lines if line.startswith(who)]
+
+
+async def test_each_piped_line_is_answered_by_the_agent_in_charge(start_swarmline: Start) -> None:
+    lines = await told_by(start_swarmline("demo", stdin="Where is order 42?\n\nI want my money back for order 42\n"))
+    assert said_by("sales", lines)[0].startswith("Order 42 ")
+    assert said_by("refunds", lines)[0].startswith("Noted: you get your money for order 42 back")
+    assert [line for line in lines if 'requests_completed_total{outcome="completed",swarm="support"}  2' in line]
+
+
+async def test_it_asks_questions_of_its_own_when_nothing_is_piped_in(start_swarmline: Start) -> None:
+    lines = await told_by(start_swarmline("demo"))
+    assert said_by("you", lines) == list(SAMPLES)
+    assert "Please stay polite. (refused by policy polite)" in "\n".join(lines)
+
+
+async def test_bus_events_are_shown_in_order_when_asked_for(start_swarmline: Start) -> None:
+    lines = await told_by(start_swarmline("demo", "--events", stdin="Hello\n"))
+    events = [line.split()[0] for line in said_by("event", lines)]
+    assert events == ["commit-execution-begin", "execute", "commit-execution-end"]
+
+
+async def test_a_killed_worker_costs_time_but_no_answer(start_swarmline: Start) -> None:
+    process = start_swarmline("demo", "--kill-a-worker", stdin="Where is order 42?\nI want my money back\n")
+    lines = await told_by(process)
+    assert said_by("sales", lines)[0].startswith("Order 42 ")
+    assert said_by("refunds", lines)[0].startswith("Which order shall I refund?")
+    told = "\n".join(said_by("demo", lines))
+    assert "SIGKILL to worker" in told
+    assert "took the session over" in told
