@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from uuid import uuid4
@@ -63,7 +63,7 @@ class Stopping:
     cut_short: int = 0
 
     @contextlib.contextmanager
-    def installed(self) -> Iterator[None]:
+    def installed(self) -> Generator[None]:
         """Handle SIGTERM and SIGINT while this is open."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -117,7 +117,7 @@ def _observers(settings: Settings, worker_id: str) -> Observers:
 
 
 @contextlib.contextmanager
-def _pages(settings: Settings, observers: Observers) -> Iterator[str]:
+def _pages(settings: Settings, observers: Observers) -> Generator[str]:
     """Serve metrics and probes; yields what the READY line says of them."""
     if settings.metrics_port < 0:
         yield ""
@@ -132,7 +132,7 @@ def _pages(settings: Settings, observers: Observers) -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncIterator[Worker]:
+async def _worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[Worker]:
     url = settings.redis_url.get_secret_value()
     identity = WorkerIdentity(worker_id, tuple(app.swarms))
     limits = _limits(settings)
@@ -152,7 +152,7 @@ async def _worker(app: App, settings: Settings, worker_id: str, observers: Obser
 
 
 @contextlib.asynccontextmanager
-async def _housekeeping(settings: Settings, worker_id: str, observers: Observers) -> AsyncIterator[None]:
+async def _housekeeping(settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[None]:
     url = settings.redis_url.get_secret_value()
     lease_ms = int(settings.lease_s * 1000)
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]

@@ -169,4 +169,3 @@ class Executor:
             self._slots.give()
             if not self.held:
                 self._emptied.set()
-

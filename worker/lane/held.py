@@ -3,7 +3,6 @@
 import asyncio
 from dataclasses import dataclass
 
-from schemas.keyspace import ShardKeys
 from worker.core.session import Session
 from worker.definitions.swarm import Swarm
 from worker.errors import Fenced
@@ -21,7 +20,6 @@ from worker.turn.port import OpenTurn
 class LaneServices:
     """What every held session of a shard shares."""
 
-    keys: ShardKeys
     lease: Lease
     clock: ServerClock
     flusher: Flusher
@@ -106,7 +104,7 @@ class HeldSession:
             self._confirmed.set()
 
     def lose(self) -> None:
-        """The session has a younger holder: stop its turn, write nothing any more."""
+        """Stop the turn and write nothing any more: the session has a younger holder."""
         self.lost = True
         if self._confirmed is not None:
             self._confirmed.set()

@@ -1,7 +1,8 @@
 """Admit and claim: keep the worker's free slots filled, and entries moving into mailboxes even when none is free."""
 
 import asyncio
-from worker.clock import Backoff
+
+from worker.clock import Backoff, sleep
 from worker.errors import QueueUnavailable
 from worker.lane.executor import Executor
 from worker.lane.observers import Observers
@@ -93,7 +94,7 @@ class Intake:
         took_all = len(claim.sessions) >= asked
         self._take(claim)
         if claim.admitted >= ADMIT_MAX or (took_all and asked > 0):
-            await asyncio.sleep(0)  # there is more: no need to wait for the bell
+            await sleep(0)  # there is more: no need to wait for the bell
         else:
             await self._wait(until_free=took_all)
 

@@ -9,7 +9,7 @@ TRUSTED_SHARE = 0.8
 
 
 class Lease:
-    """When this worker's last successful renewal ends; written by the heartbeat, asked before everything with effects."""
+    """When the last renewal ends; the heartbeat writes it, and it is asked before everything that has effects."""
 
     def __init__(self, lease_s: float) -> None:
         """Begin without a lease; the first renewal gives one."""

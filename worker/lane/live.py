@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 
+from worker.clock import sleep
 from worker.lane.flusher import Flusher
 from worker.lane.held import HeldSession
 
@@ -23,8 +24,9 @@ class LiveEvents:
     async def run(self) -> None:
         """Watch for ever."""
         while True:
-            await asyncio.sleep(TICK_S)
-            self._seen = {request_id: count for request_id, count in map(self._look, list(self._held.values())) if count}
+            await sleep(TICK_S)
+            looks = map(self._look, list(self._held.values()))
+            self._seen = {request_id: count for request_id, count in looks if count}
 
     def _look(self, held: HeldSession) -> tuple[str, int]:
         turn = held.turn

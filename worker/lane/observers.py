@@ -28,7 +28,9 @@ class Observers:
         self.metrics.fenced(1)
         log.warning("commit_refused", sid=held.claimed.sid, fence=held.claimed.fence, status=status)
 
-    def committed(self, held: HeldSession, item: FinishedTurn, finished: Finished, wait_s: float, duration_s: float) -> None:
+    def committed(
+        self, held: HeldSession, item: FinishedTurn, finished: Finished, wait_s: float, duration_s: float
+    ) -> None:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
         claimed = held.claimed
         self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)

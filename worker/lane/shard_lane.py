@@ -77,7 +77,7 @@ class ShardLane:
         self._hinted(renewal.hints)
 
     async def lost(self) -> None:
-        """The lease is gone: stop what ran under it, and prepare Redis anew, since it may have lost everything."""
+        """Stop what ran under a lease that is gone, and prepare Redis anew: it may have lost everything."""
         self.lease.lost()
         self.executor.lose_all()
         await self._outage.until_answered("prepare", self.prepare)

@@ -1,6 +1,7 @@
 """Decide how one claimed request goes: buried, expired, called off or through the rooms of a turn."""
 
 import asyncio
+
 from worker.core.request import AdmittedRequest
 from worker.errors import Fenced
 from worker.lane.held import HeldSession

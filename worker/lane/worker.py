@@ -14,11 +14,18 @@ from worker.store.renewal import Renewal, RenewalLink
 
 log = structlog.get_logger(__name__)
 
+
 class Worker:
     """Runs the lanes of all shards under one lease each, kept by one heartbeat."""
 
     def __init__(
-        self, lanes: Sequence[ShardLane], links: Sequence[RenewalLink], slots: Slots, observers: Observers, *, max_loop_stall_s: float
+        self,
+        lanes: Sequence[ShardLane],
+        links: Sequence[RenewalLink],
+        slots: Slots,
+        observers: Observers,
+        *,
+        max_loop_stall_s: float,
     ) -> None:
         """Take the parts as wiring built them; call it on the event loop."""
         self._lanes = lanes

@@ -1,0 +1,1 @@
+"""The only speaker of Redis: the scripts, and what goes into and comes out of them."""

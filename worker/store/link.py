@@ -30,7 +30,9 @@ class Link:
 
     def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
         """Prepare a connection to `url`; nothing is opened before the first call."""
-        pool = BlockingConnectionPool.from_url(
+        # redis-py 5.3 leaves this classmethod half typed
+        from_url = cast("Callable[..., BlockingConnectionPool]", BlockingConnectionPool.from_url)  # pyright: ignore[reportUnknownMemberType]
+        pool = from_url(
             url,
             max_connections=1,
             socket_connect_timeout=timeout_s,
@@ -39,8 +41,7 @@ class Link:
             socket_read_size=1 << 18,
             retry=Retry(NoBackoff(), 0),
         )
-        self._connect: Callable[[], AbstractConnection] = cast("Callable[[], AbstractConnection]", pool.make_connection)
-        self._connection = self._connect()
+        self._connection = pool.make_connection()
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
 
@@ -95,7 +96,7 @@ class Link:
         try:
             async with asyncio.timeout(timeout_s):
                 await connection.send_packed_command(connection.pack_command(*arguments), check_health=False)
-                return await connection.read_response(disable_decoding=True)
+                return cast("Answer", await connection.read_response(disable_decoding=True))
         except BaseException as error:
             # Whatever broke the exchange, an answer may still be under way on this connection: never read it later
             # as the answer of another call. An error answer of Redis ends the exchange cleanly.

@@ -33,7 +33,7 @@ class RenewalLink:
             retry=Retry(NoBackoff(), 0),
         )
         self._keys = (keys.workers, keys.ops(worker_id), keys.ready, keys.suspects, keys.bell)
-        self._arguments = (keys.base, worker_id, int(lease_s * 1000))
+        self._arguments = (keys.base, worker_id, str(int(lease_s * 1000)))
 
     def renew(self, *, register: bool) -> Renewal | None:
         """Extend the lease, or begin one; None when Redis did not answer: the lease is as good as it was."""
@@ -50,9 +50,9 @@ class RenewalLink:
 
     def _call(self, register: str) -> list[Any]:
         script = load("renew")
-        arguments = (script.keys, *self._keys, *self._arguments, register)
+        arguments = (*self._keys, *self._arguments, register)
         try:
-            answer = self._client.evalsha(script.sha, *arguments)
+            answer = self._client.evalsha(script.sha, script.keys, *arguments)
         except NoScriptError:
-            answer = self._client.eval(script.source, *arguments)
+            answer = self._client.eval(script.source, script.keys, *arguments)
         return cast("list[Any]", answer)

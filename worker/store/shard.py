@@ -55,7 +55,7 @@ class ShardStore:
             await link.close()
 
     async def admit_and_claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
-        """Admit new entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`."""
+        """Admit entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`."""
         keys, limits = self.keys, self._limits
         answer = await self._links["claim"].call(
             load("admit_and_claim"),
@@ -165,9 +165,7 @@ class ShardStore:
         """Begin the disposal of a held session; returns `disposing`, `called_off` or `fenced`."""
         identity = (self.keys.base, self._identity.worker_id)
         flag = "1" if may_call_off else "0"
-        answer = await self._links["aside"].call(
-            load("begin_dispose"), self.keys.workers, *identity, sid, fence, flag
-        )
+        answer = await self._links["aside"].call(load("begin_dispose"), self.keys.workers, *identity, sid, fence, flag)
         return answer.decode()
 
     async def control_of(self, sid: str) -> list[AdmittedRequest]:
