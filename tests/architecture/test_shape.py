@@ -49,7 +49,7 @@ def test_no_file_is_a_drawer(path: Path) -> None:
     assert path.stem not in DRAWERS
 
 
-@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=name_of)
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_nobody_imports_pickle(path: Path) -> None:
     assert not {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"} & set(imported_by(path))
 

@@ -7,13 +7,14 @@ from worker.bench.actors import Name
 from worker.bench.bare import STREAM
 from worker.bench.connection import Connection
 from worker.clock import monotonic, sleep
+from worker.errors import SwarmlineError
 
 KEYS = ShardKeys(DEFAULT_NAMESPACE, 0)
 LOOK_EVERY_S = 0.02
 WITHIN_S = 300.0
 
 
-class StuckError(Exception):
+class StuckError(SwarmlineError):
     """A system stopped making progress while the bench waited for it."""
 
 

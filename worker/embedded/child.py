@@ -9,12 +9,13 @@ from signal import SIGKILL, Signals
 from typing import Self
 
 from worker.embedded.orphans import dying_with_parent
+from worker.errors import SwarmlineError
 
 READY_WITHIN_S = 30.0
 LOG_TAIL_BYTES = 2000
 
 
-class ChildFailedError(Exception):
+class ChildFailedError(SwarmlineError):
     """A child process ended or stayed silent; the message has the end of its log."""
 
 

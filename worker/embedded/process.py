@@ -10,6 +10,7 @@ from pathlib import Path
 
 from worker.embedded.orphans import dying_with_parent
 from worker.embedded.probe import Address, is_answering
+from worker.errors import EXIT_UNAVAILABLE, SwarmlineError
 
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 10.0
@@ -17,8 +18,10 @@ POLL_EVERY_S = 0.005
 LOG_TAIL_BYTES = 1000
 
 
-class ServerStartError(Exception):
+class ServerStartError(SwarmlineError):
     """The server process ended or stayed silent instead of answering PING; the message has the end of its log."""
+
+    exit_code = EXIT_UNAVAILABLE
 
 
 class ServerProcess:

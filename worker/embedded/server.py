@@ -10,13 +10,14 @@ from typing import Self, TextIO
 from worker.embedded.binary import ServerNotFoundError, candidate_binaries
 from worker.embedded.probe import Address, version_of
 from worker.embedded.process import ServerProcess, ServerStartError, free_port
+from worker.errors import SwarmlineError
 
 OLDEST_VERSION = (7, 0)
 TRIES = 3
 IN_MEMORY = ("--save", "", "--maxmemory-policy", "noeviction")
 
 
-class PersistDirectoryBusyError(Exception):
+class PersistDirectoryBusyError(SwarmlineError):
     """Another embedded server keeps its data in the same directory: two writers would destroy it."""
 
 
