@@ -1,15 +1,35 @@
 """The history of a session: how a record is written, and what of it a model sees."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
-from itertools import chain, islice
-from typing import cast, overload
+from itertools import chain
+from typing import TypedDict, overload
 
 from pydantic import JsonValue
 from pydantic_core import from_json
 
 from worker.core.json_text import dumps, quote
 from worker.core.messages import Message, ToolCall
+
+
+class _FunctionRecord(TypedDict):
+    name: str
+    arguments: dict[str, JsonValue]
+
+
+class _CallRecord(TypedDict):
+    id: str
+    function: _FunctionRecord
+
+
+class _Record(TypedDict, total=False):
+    role: str
+    content: str
+    agentName: str
+    mode: str
+    tool_calls: list[_CallRecord]
+    tool_call_id: str
+    payload: JsonValue
+
 
 #: records that hide everything before them from the model
 _CUTS = frozenset({"resque", "flush"})
@@ -40,16 +60,16 @@ def call_json(call: ToolCall) -> dict[str, object]:
 
 def message_of(record: bytes | str) -> Message:
     """Read a record; what is missing in it reads as empty, so that an old record never stops a session."""
-    fields = cast("dict[str, JsonValue]", from_json(record))
+    fields: _Record = from_json(record)
     calls = fields.get("tool_calls")
     return Message(
-        role=_text(fields.get("role")),
-        content=_text(fields.get("content")),
-        agent_name=_text(fields.get("agentName")),
-        mode=_text(fields.get("mode")),
-        tool_calls=tuple(_call_of(call) for call in calls) if isinstance(calls, list) else (),
-        tool_call_id=_text(fields.get("tool_call_id")),
-        payload=fields.get("payload"),
+        fields.get("role", ""),
+        fields.get("content", ""),
+        fields.get("agentName", ""),
+        fields.get("mode", ""),
+        tuple(_call_of(call) for call in calls) if calls else (),
+        fields.get("tool_call_id", ""),
+        fields.get("payload"),
     )
 
 
@@ -71,7 +91,6 @@ def view(records: Iterable[Message], agent_name: str, keep_messages: int) -> lis
 class LazyView(Sequence[Message]):
     """The lines of a prompt and the view of a history, decoded when somebody looks.
 
-    Most models look at everything, but one that needs only the newest message (`reversed`) decodes one record.
     `records` are those of the turn so far: it may grow afterwards, which the view does not see.
     """
 
@@ -106,21 +125,6 @@ class LazyView(Sequence[Message]):
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._decoded())
-
-    def __reversed__(self) -> Iterator[Message]:
-        newest = self._newest() if self._messages is None else None
-        if newest is None:
-            yield from reversed(self._decoded())
-        else:
-            yield newest
-            yield from islice(reversed(self._decoded()), 1, None)
-
-    def _newest(self) -> Message | None:
-        """Return the newest record if it is certain to end the view, which only a user message is."""
-        if not self._count or not self._keep_messages:
-            return None
-        message = message_of(self._records[self._count - 1])
-        return message if message.role == "user" and message.content else None
 
     def _decoded(self) -> list[Message]:
         if self._messages is None:
@@ -157,18 +161,9 @@ def _answered_part(message: Message, asked: set[str], answered: set[str]) -> Mes
     if not message.tool_calls:
         return message
     calls = tuple(call for call in message.tool_calls if call.id in answered)
-    return replace(message, tool_calls=calls) if calls else None
+    return message._replace(tool_calls=calls) if calls else None
 
 
-def _call_of(call: JsonValue) -> ToolCall:
-    fields = call if isinstance(call, dict) else {}
-    function = fields.get("function")
-    function = function if isinstance(function, dict) else {}
-    arguments = function.get("arguments")
-    return ToolCall(
-        _text(fields.get("id")), _text(function.get("name")), arguments if isinstance(arguments, dict) else {}
-    )
-
-
-def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
+def _call_of(call: _CallRecord) -> ToolCall:
+    function = call["function"]
+    return ToolCall(call["id"], function["name"], function["arguments"])

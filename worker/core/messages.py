@@ -1,22 +1,23 @@
 """Chat messages: what a model sees and what a session's history is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from pydantic import JsonValue
 
+_NO_ARGUMENTS: Final[Mapping[str, JsonValue]] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+
+class ToolCall(NamedTuple):
     """One call of a tool that a model asks for; an empty id is filled in before the call runs."""
 
     id: str
     name: str
-    arguments: Mapping[str, JsonValue] = field(default_factory=dict[str, JsonValue])
+    arguments: Mapping[str, JsonValue] = _NO_ARGUMENTS
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One chat message; `role` is user, assistant, system, developer, tool, resque or flush.
 
     `agent_name` and `mode` ("user" for a real client, "tool" for everything made by the server) are empty on the

@@ -1,7 +1,7 @@
 """The state of one session in the memory of its holder, from claim to release."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Self
+from typing import Self
 
 from pydantic import JsonValue, TypeAdapter
 from pydantic_core import from_json, to_json
@@ -9,13 +9,8 @@ from pydantic_core import from_json, to_json
 _DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
-class Snapshot(NamedTuple):
-    """What a turn may change in a session document; compared by identity, because nothing in it is changed in place."""
-
-    active_agent: str
-    stack: list[str]
-    states: dict[str, JsonValue]
-    memory: dict[str, JsonValue]
+#: what a turn may change: active agent, stack, states, memory; compared by identity, as nothing changes in place
+Snapshot = tuple[str, list[str], dict[str, JsonValue], dict[str, JsonValue]]
 
 
 class Session:
@@ -91,7 +86,7 @@ class Session:
 
     def snapshot(self) -> Snapshot:
         """Return what a rollback needs; costs no copy."""
-        return Snapshot(self.active_agent, self.stack, self.states, self.memory)
+        return self.active_agent, self.stack, self.states, self.memory
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot."""
@@ -99,16 +94,13 @@ class Session:
 
     def differs_from(self, snapshot: Snapshot) -> bool:
         """Tell whether the document changed since the snapshot was taken."""
-        return (
-            self.stack is not snapshot.stack
-            or self.states is not snapshot.states
-            or self.memory is not snapshot.memory
-            or self.active_agent != snapshot.active_agent
-        )
+        active_agent, stack, states, memory = snapshot
+        same = self.stack is stack and self.states is states and self.memory is memory
+        return not same or self.active_agent != active_agent
 
     def read(self, document: bytes | str) -> None:
         """Take over a document that `document` wrote; what it leaves out is default."""
-        self.restore(Snapshot(self.default_agent, [], {}, {}))
+        self.restore((self.default_agent, [], {}, {}))
         if not document:
             return
         parts = _DOCUMENT.validate_python(from_json(document))

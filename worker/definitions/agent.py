@@ -1,7 +1,7 @@
 """Agents: a prompt, a completion, and what they may call and hand over to."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
 from worker.core.messages import Message, ToolCall
@@ -20,6 +20,7 @@ Transform = Callable[[str, SessionInfo], str | Awaitable[str]]
 MapMessage = Callable[[CompletionMessage, SessionInfo], CompletionMessage | Awaitable[CompletionMessage]]
 MapToolCalls = Callable[[Sequence[ToolCall], SessionInfo], Sequence[ToolCall] | Awaitable[Sequence[ToolCall]]]
 
+NO_CALLBACKS = AgentCallbacks()
 DEFAULT_KEEP_MESSAGES = 15
 DEFAULT_MAX_TOOL_CALLS = 1
 
@@ -49,7 +50,7 @@ class Agent:
     transform: Transform | None = None
     map: MapMessage | None = None
     map_tool_calls: MapToolCalls | None = None
-    callbacks: AgentCallbacks = field(default_factory=AgentCallbacks)
+    callbacks: AgentCallbacks = NO_CALLBACKS
     completion_timeout_s: float = 60
     tool_timeout_s: float = 60
     states: Sequence[str] | None = None

@@ -2,15 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pydantic import JsonValue
 
 from worker.core.messages import Message, ToolCall
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(NamedTuple):
     """A tool as the model sees it; `parameters` is a JSON schema of an object."""
 
     name: str
@@ -36,14 +35,20 @@ class CompletionRequest:
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     emit_delta: Callable[[str], None] = drop_delta
+    #: the newest user message, where it is known without decoding the history
+    question: str | None = None
 
     def last_user_message(self) -> str:
         """Return the newest user message, `""` when there is none."""
-        return next((message.content for message in reversed(self.messages) if message.role == "user"), "")
+        if self.question is not None:
+            return self.question
+        for message in reversed(self.messages):
+            if message.role == "user":
+                return message.content
+        return ""
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionMessage:
+class CompletionMessage(NamedTuple):
     """What a model answered: text, or calls of tools, or both."""
 
     content: str = ""

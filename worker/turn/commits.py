@@ -36,6 +36,7 @@ def push_user(turn: OpenTurn, content: str, agent_name: str, mode: str) -> None:
         push_text(turn, "user", content, agent_name, mode)
     else:
         push(turn, Message("user", content, agent_name, mode, payload=turn.payload))
+    turn.progress.question, turn.progress.question_at = content, len(turn.records)
 
 
 def new_call_id(turn: OpenTurn) -> str:

@@ -14,7 +14,7 @@ from worker.definitions.completion import CompletionMessage, CompletionRequest, 
 from worker.definitions.tools import Offer, Tool, offer_of
 from worker.errors import SwarmlineError
 from worker.turn.guard import blame, hooked
-from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
+from worker.turn.journal import entry_of, may_start, recorded
 from worker.turn.limits import TookTooLongError, within
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
@@ -24,9 +24,7 @@ _NO_ANSWER = CompletionMessage()
 
 
 async def offered(turn: OpenTurn, agent: Agent) -> Offer:
-    """Return the tools that are offered now, in order of definition; one that can't be asked is left out."""
-    if agent.fixed_offer is not None:
-        return agent.fixed_offer
+    """Find out which tools are offered now, in order of definition; one that can't be asked is left out."""
     specs = await gather(*(_described(turn, tool) for tool in agent.all_tools))
     return offer_of((spec, tool) for spec, tool in zip(specs, agent.all_tools, strict=True) if spec is not None)
 
@@ -42,15 +40,13 @@ async def _described(turn: OpenTurn, tool: Tool) -> ToolSpec | None:
     return await hooked(turn, f"describe of tool {tool.name!r}", None, tool.describe, info)
 
 
-async def shown(turn: OpenTurn, agent: Agent) -> LazyView:
+def shown(turn: OpenTurn, agent: Agent, lines: Sequence[Message]) -> LazyView:
     """Return what the model of an agent is shown: prompt and system lines, then its view of the history."""
-    lines = agent.fixed_lines
-    if lines is None:
-        lines = await _computed_lines(turn, agent)
     return LazyView(lines, turn.session.history, turn.records, agent_name=agent.name, keep_messages=agent.keep_messages)
 
 
-async def _computed_lines(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
+async def lines_of(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
+    """Compute the prompt and system lines of an agent whose lines are not fixed."""
     info, prompt, dynamic = session_info(turn), agent.prompt, agent.system_dynamic
     opening = prompt if isinstance(prompt, str) else await hooked(turn, f"prompt of {agent.name!r}", "", prompt, info)
     more: str | Sequence[str] = ()
@@ -59,10 +55,22 @@ async def _computed_lines(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
     return system_lines(opening, agent.system, more)
 
 
-async def asked(
+async def asked(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:
+    """Ask the model about the history; on an error or a time-out the turn is to fail and the answer is empty."""
+    lines = agent.fixed_lines
+    if lines is None:
+        lines = await lines_of(turn, agent)
+    return await questioned(turn, agent, mode, shown(turn, agent, lines), offer)
+
+
+async def questioned(
     turn: OpenTurn, agent: Agent, mode: str, messages: Sequence[Message], offer: Offer
 ) -> CompletionMessage:
-    """Return what the model answers; on an error or a time-out the turn is to fail and the answer is empty."""
+    """Ask the model about any messages; ends as `asked`."""
+    progress = turn.progress
+    progress.steps = number = progress.steps + 1
+    progress.asked += 1
+    known = progress.question_at == len(turn.records) and progress.question and agent.keep_messages > 0
     request = CompletionRequest(
         turn.session.client_id,
         turn.swarm.name,
@@ -70,10 +78,9 @@ async def asked(
         mode,
         messages,
         offer.specs,
-        partial(turn.port.publish_delta, turn),
+        turn.emit_delta,
+        progress.question if known else None,
     )
-    number = next_step(turn)
-    turn.progress.asked += 1
     if turn.replay:
         for result in recorded(turn, number, "completion", _given(request)):
             return _message_of(result)
@@ -81,25 +88,23 @@ async def asked(
         await turn.port.fresh()
     else:
         await may_start(turn)
-    answer = await _completed(turn, agent, request)
-    keep(turn, number, partial(_entry, request, answer))
-    return answer
-
-
-async def _completed(turn: OpenTurn, agent: Agent, request: CompletionRequest) -> CompletionMessage:
     try:
         answer = await within(agent.completion_timeout_s, agent.complete(request))
-    except TookTooLongError:
-        blame(turn, f"the completion of agent {agent.name!r} took longer than {agent.completion_timeout_s:g} s")
-        return _NO_ANSWER
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model's adapter raises is this turn's failure
+        return _unanswered(turn, agent, error)
+    if not isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - not ours
+        return _unanswered(turn, agent, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
+    progress.unwritten.append((number, partial(_entry, request, answer)))
+    return answer
+
+
+def _unanswered(turn: OpenTurn, agent: Agent, error: Exception) -> CompletionMessage:
+    if isinstance(error, TookTooLongError):
+        blame(turn, f"the completion of agent {agent.name!r} took longer than {agent.completion_timeout_s:g} s")
+    else:
         blame(turn, f"the completion of agent {agent.name!r} raised {type(error).__name__}", error)
-        return _NO_ANSWER
-    if isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - adapters are not ours
-        return answer
-    blame(turn, f"the completion of agent {agent.name!r} returned {type(answer).__name__}, not CompletionMessage")
     return _NO_ANSWER
 
 

@@ -95,7 +95,7 @@ def send(turn: OpenTurn, kind: str, text: str) -> None:
     """Put an item for the client channel and the outbox into the turn."""
     agent = f'"{active_agent(turn).name}"' if turn.in_session else "null"
     turn.emits.append(
-        f'{{"v":1,"type":"{kind}","data":{quote(text)},"agentName":{agent},"clientId":{quote(turn.session.client_id)},'
+        f'{{"v":1,"type":"{kind}","data":{quote(text)},"agentName":{agent},"clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","requestId":"{turn.request.request_id}"}}'
     )
 

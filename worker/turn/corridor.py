@@ -1,10 +1,10 @@
 """The corridor: one request is opened, carried through its rooms, and finished for the commit."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from schemas.errors import BadRequest
 from schemas.requests import CONTROL_LANE, OPENING_KINDS, Body, GuardedBody, parse_body
-from worker.core.json_text import quote
 from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Replied, Skipped
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session
@@ -39,24 +39,7 @@ def open_turn(
     number = session.turn if request.kind in CONTROL_LANE else session.turn + 1
     if beside is not None:
         number = beside.number
-    event_tail = (
-        f'"clientId":{quote(session.client_id)},"requestId":"{request.request_id}","turn":{number},'
-        f'"attempt":{attempt},"atMs":'
-    )
-    return OpenTurn(
-        port,
-        swarm,
-        session,
-        request,
-        _DOORS,
-        number,
-        attempt,
-        session.snapshot(),
-        event_tail,
-        swarm.bus == "all",
-        session.turn > 0 or beside is not None or request.kind in OPENING_KINDS,
-        beside,
-    )
+    return OpenTurn(port, swarm, session, request, _DOORS, number, attempt, beside)
 
 
 async def take_turn(turn: OpenTurn) -> Finished:
@@ -73,18 +56,28 @@ async def take_turn(turn: OpenTurn) -> Finished:
     except BadRequest as fault:
         return finish_unstarted(turn, Failed("bad_request", str(fault), "", "bad_request"))
     try:
-        outcome = await within(turn.swarm.turn_timeout_s, _through_rooms(turn, body))
+        outcome = await within(turn.swarm.turn_timeout_s, _room_for(turn, body))
     except TookTooLongError:
         message = f"the turn took longer than {turn.swarm.turn_timeout_s:g} s"
         outcome = Failed("turn_timeout", message, placeholder(turn))
     return finish_interrupted(turn) if turn.cancelled_by else finish(turn, outcome)
 
 
-async def _through_rooms(turn: OpenTurn, body: Body) -> Outcome:
+def _room_for(turn: OpenTurn, body: Body) -> Awaitable[Outcome]:
     if isinstance(body, GuardedBody) and body.agent_name is not None and body.agent_name != active_agent(turn).name:
-        return Skipped(body.agent_name)
-    if turn.swarm.tells_init and turn.session.turn == 0 and turn.request.kind in OPENING_KINDS:
-        await tell_opened(turn)
+        return _skipped(body.agent_name)
+    kind = turn.request.kind
+    if turn.session.turn == 0 and turn.swarm.tells_init and kind in OPENING_KINDS:
+        return _opened(turn, body)
+    return ROOMS[kind](turn, body)
+
+
+async def _skipped(agent_name: str) -> Outcome:
+    return Skipped(agent_name)
+
+
+async def _opened(turn: OpenTurn, body: Body) -> Outcome:
+    await tell_opened(turn)
     return await ROOMS[turn.request.kind](turn, body)
 
 

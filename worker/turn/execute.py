@@ -2,14 +2,13 @@
 
 from worker.core.outcome import Cancelled, Failed, Outcome, Replied
 from worker.definitions.agent import Agent
-from worker.definitions.completion import CompletionMessage
 from worker.definitions.errors import NestingLimitError
 from worker.turn import events
 from worker.turn.answer import give_up, say
 from worker.turn.check_input import check_input
 from worker.turn.check_output import check_output
 from worker.turn.commits import push_text, push_user
-from worker.turn.completing import offered
+from worker.turn.completing import asked, offered
 from worker.turn.guard import blame, hooked, tell
 from worker.turn.navigation import active_agent, session_info
 from worker.turn.port import OpenTurn
@@ -25,13 +24,10 @@ async def execute(turn: OpenTurn, message: str, mode: str) -> Outcome:
     if turn.swarm.callbacks.on_execute is not None:
         await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_execute, message, mode)
     answer = await _answered(turn, message, mode)
-    events.output_awaited(turn, answer)
+    if turn.all_events:
+        events.output_awaited(turn, answer)
     if turn.cancelled_by:
         return Cancelled(turn.cancelled_by)
-    return await _let_out(turn, message, mode, answer)
-
-
-async def _let_out(turn: OpenTurn, message: str, mode: str, answer: str) -> Outcome:
     fault = turn.progress.fault
     if fault is not None:
         answer = placeholder(turn)
@@ -61,7 +57,8 @@ async def execute_in_tool(turn: OpenTurn, message: str) -> str:
 
 async def _answered(turn: OpenTurn, message: str, mode: str) -> str:
     agent = active_agent(turn)
-    events.agent_resolved(turn, agent.name)
+    if turn.all_events:
+        events.agent_resolved(turn, agent.name)
     content = message.strip()
     if agent.callbacks.on_execute is not None:
         await tell(turn, agent.name, agent.callbacks.on_execute, content, mode)
@@ -80,15 +77,12 @@ async def _round(turn: OpenTurn, agent: Agent, mode: str) -> str | None:
     if turn.progress.asked >= turn.swarm.max_nested_executions:
         blame(turn, f"this turn asked its agents {turn.progress.asked} times without an answer")
         return await give_up(turn, agent, mode, "too many questions in one turn")
-    offer = await offered(turn, agent)
-    message = await _mapped(turn, agent, await usable_answer(turn, agent, mode, offer))
+    offer = agent.fixed_offer or await offered(turn, agent)
+    ask = asked if turn.swarm.resque_strategy == "flush" else usable_answer
+    message = await ask(turn, agent, mode, offer)
+    if agent.map is not None:
+        message = await hooked(turn, f"map of agent {agent.name!r}", message, agent.map, message, session_info(turn))
     if message.tool_calls:
         return await use_tools(turn, agent, mode, message, offer)
     push_text(turn, "assistant", message.content, agent.name, "tool")
     return await say(turn, agent, mode, message.content)
-
-
-async def _mapped(turn: OpenTurn, agent: Agent, message: CompletionMessage) -> CompletionMessage:
-    if agent.map is None:
-        return message
-    return await hooked(turn, f"map of agent {agent.name!r}", message, agent.map, message, session_info(turn))

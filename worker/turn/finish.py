@@ -22,43 +22,43 @@ class Ending(NamedTuple):
 
 def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a turn that was begun: its records join the session in memory, its number is used up."""
-    ending = ending_of(outcome)
+    ending = Ending("completed", outcome.output) if isinstance(outcome, Replied) else ending_of(outcome)
+    status, output, error, dead_reason, message = ending
     if turn.execution_context:
-        events.execution_end(turn, ending.status)
-    session, kind = turn.session, turn.request.kind
-    rolled_back = turn.cancelled_by == "rollback"
-    if rolled_back:
-        session.restore(turn.before)
-    records = [] if rolled_back else turn.records
-    document = session.document() if session.differs_from(turn.before) else None
+        events.execution_end(turn, status)
+    if turn.cancelled_by == "rollback":
+        turn.session.restore(turn.before)
+        turn.records = []
+    document = turn.session.document() if turn.session.differs_from(turn.before) else None
+    reply = _reply(turn, status, output, error)
+    if isinstance(outcome, Skipped):
+        reply = f'{reply[:-1]},"skipped":true}}'
+    kind = turn.request.kind
     if kind not in CONTROL_LANE:
-        session.turn = turn.number
-        if records:
-            session.history_length += len(records)
-            session.history = (session.history + records)[-turn.swarm.history_window :]
+        _settle(turn)
     return Finished(
         outcome,
-        ending.status,
-        _reply(turn, ending, isinstance(outcome, Skipped)),
-        records,
+        status,
+        reply,
+        turn.records,
         turn.events,
         document,
         turn.swarm.session_ttl_ms,
         kind == "dispose" and turn.in_session,
         turn.in_session,
         True,  # noqa: FBT003 - sequenced
-        ending.dead_reason,
-        ending.message,
+        dead_reason,
+        message,
     )
 
 
 def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a request that never became a turn: the session stays as it was, and is not opened."""
-    ending = ending_of(outcome)
+    status, output, error, dead_reason, message = ending_of(outcome)
     return Finished(
         outcome,
-        ending.status,
-        _unstarted_reply(turn, ending),
+        status,
+        _unstarted_reply(turn, status, output, error),
         [],
         turn.events,
         None,
@@ -66,53 +66,61 @@ def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
         False,  # noqa: FBT003 - dispose
         turn.session.turn > 0 or turn.beside is not None,
         False,  # noqa: FBT003 - sequenced
-        ending.dead_reason,
-        ending.message,
+        dead_reason,
+        message,
     )
+
+
+def _settle(turn: OpenTurn) -> None:
+    """Let the session in memory have what the commit will write, for the turn that follows at once."""
+    # A step that waits to be journaled holds the question to the model, which holds the turn: without this ring most
+    # turns are freed at once, and the garbage collector has next to nothing to do.
+    turn.progress.unwritten.clear()
+    session, records = turn.session, turn.records
+    session.turn = turn.number
+    if records:
+        session.history_length += len(records)
+        session.history = (session.history + records)[-turn.swarm.history_window :]
 
 
 def ending_of(outcome: Outcome) -> Ending:
     """Return status, output and error of the terminal reply for an outcome."""
     match outcome:
-        case Replied(output):
-            return Ending("completed", output)
+        case Replied():
+            return Ending("completed", outcome.output)
         case Skipped():
             return Ending("completed", "")
-        case Refused(policy_name, ban_message):
-            message = f"policy {policy_name!r} refused"
-            error = f'{{"code":"policy_refused","message":{quote(message)},"policyName":"{policy_name}"}}'
-            return Ending("refused", ban_message, error)
+        case Refused():
+            message = f"policy {outcome.policy_name!r} refused"
+            error = f'{{"code":"policy_refused","message":{quote(message)},"policyName":"{outcome.policy_name}"}}'
+            return Ending("refused", outcome.ban_message, error)
         case Cancelled():
             return Ending("cancelled", "")
         case Expired():
             return Ending("expired", "")
-        case Failed(code, message, output, dead_reason):
-            error = f'{{"code":"{code}","message":{quote(message)}}}'
-            return Ending("failed", output, error, dead_reason or None, message)
+        case Failed():
+            error = f'{{"code":"{outcome.code}","message":{quote(outcome.message)}}}'
+            return Ending("failed", outcome.output, error, outcome.dead_reason or None, outcome.message)
         case _:
             assert_never(outcome)
 
 
-def _reply(turn: OpenTurn, ending: Ending, skipped: bool) -> str:  # noqa: FBT001 - one flag of the protocol
+def _reply(turn: OpenTurn, status: str, output: str, error: str) -> str:
+    request = turn.request
     agent = f'"{active_agent(turn).name}"' if turn.in_session else "null"
-    last = ',"skipped":true}' if skipped else "}"
-    return f'{_reply_head(turn, ending)},"agentName":{agent},"turn":{turn.number},{_reply_tail(turn, ending)}{last}'
-
-
-def _unstarted_reply(turn: OpenTurn, ending: Ending) -> str:
-    return f'{_reply_head(turn, ending)},"seq":null,"agentName":null,"turn":null,{_reply_tail(turn, ending)}}}'
-
-
-def _reply_head(turn: OpenTurn, ending: Ending) -> str:
-    session = turn.session
     return (
-        f'{{"v":1,"type":"reply","requestId":"{turn.request.request_id}","clientId":{quote(session.client_id)},'
-        f'"swarmName":"{session.swarm_name}","status":"{ending.status}","output":{quote(ending.output)}'
+        f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
+        f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"agentName":{agent},'
+        f'"turn":{turn.number},"attempts":{turn.attempt},"error":{error},'
+        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}}}'
     )
 
 
-def _reply_tail(turn: OpenTurn, ending: Ending) -> str:
+def _unstarted_reply(turn: OpenTurn, status: str, output: str, error: str) -> str:
+    request = turn.request
     return (
-        f'"attempts":{turn.attempt},"error":{ending.error},'
-        f'"acceptedAtMs":{turn.request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}'
+        f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
+        f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"seq":null,"agentName":null,'
+        f'"turn":null,"attempts":{turn.attempt},"error":{error},'
+        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}}}'
     )

@@ -25,8 +25,8 @@ async def may_start(turn: OpenTurn) -> None:
     """Wait until a step may start and all finished ones are on record; raises `Fenced`."""
     await turn.port.permit(turn)
     unwritten = turn.progress.unwritten
-    for field, encode in unwritten:
-        turn.journal[field] = encode()
+    for number, encode in unwritten:
+        turn.journal[f"step/{number}"] = encode()
     unwritten.clear()
     if turn.journal:
         await turn.port.flush(turn)
@@ -34,7 +34,7 @@ async def may_start(turn: OpenTurn) -> None:
 
 def keep(turn: OpenTurn, number: int, entry: Callable[[], str]) -> None:
     """Remember a finished step; `entry` is called only if another step follows."""
-    turn.progress.unwritten.append((f"step/{number}", entry))
+    turn.progress.unwritten.append((number, entry))
 
 
 def entry_of(name: str, given: object, result: object) -> str:

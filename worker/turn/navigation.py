@@ -17,15 +17,13 @@ def active_agent(turn: OpenTurn) -> Agent:
 
 def session_info(turn: OpenTurn) -> SessionInfo:
     """Return what validators and prompts are told."""
-    session = turn.session
-    return SessionInfo(
-        session.client_id,
-        session.swarm_name,
-        active_agent(turn).name,
-        turn.request.request_id,
-        turn.number,
-        turn.payload,
-    )
+    session, info = turn.session, turn.info
+    if info is None or info.agent_name != session.active_agent or info.payload is not turn.payload:
+        agent_name, request_id = active_agent(turn).name, turn.request.request_id
+        turn.info = info = SessionInfo(
+            session.client_id, session.swarm_name, agent_name, request_id, turn.number, turn.payload
+        )
+    return info
 
 
 async def change_agent(turn: OpenTurn, target: str) -> bool:

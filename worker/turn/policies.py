@@ -1,6 +1,7 @@
 """Policies over one text: asked in order, the first that refuses speaks; a validator that raises refuses."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from worker.core.outcome import Refused
@@ -23,24 +24,8 @@ class Side(NamedTuple):
     callback: Callable[[Policy], OnTwoTexts | None]
 
 
-def _input_validator(policy: Policy) -> Validator | None:
-    return policy.validate_input
-
-
-def _on_input(policy: Policy) -> OnTwoTexts | None:
-    return policy.callbacks.on_validate_input
-
-
-def _output_validator(policy: Policy) -> Validator | None:
-    return policy.validate_output
-
-
-def _on_output(policy: Policy) -> OnTwoTexts | None:
-    return policy.callbacks.on_validate_output
-
-
-INPUT = Side("validate-input", "incoming", _input_validator, _on_input)
-OUTPUT = Side("validate-output", "outgoing", _output_validator, _on_output)
+INPUT = Side("validate-input", "incoming", attrgetter("validate_input"), attrgetter("callbacks.on_validate_input"))
+OUTPUT = Side("validate-output", "outgoing", attrgetter("validate_output"), attrgetter("callbacks.on_validate_output"))
 
 
 async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None:
@@ -51,24 +36,35 @@ async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None
             await tell(turn, active_agent(turn).name, callback, text, policy.name)
         if turn.all_events:
             events.policy_event(turn, policy.name, side.event, {side.key: text})
-        if not await _passes(turn, policy, side.validator(policy), text):
+        verdict = _verdict(turn, policy, side.validator(policy), text)
+        if verdict is not True and (verdict is False or not await _settled(turn, policy, verdict)):
             return await _refused(turn, policy, side, {side.key: text})
     return None
 
 
-async def _passes(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool:
+def _verdict(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool | Awaitable[bool]:
     if policy.name in turn.session.banned:
         return False
     if validator is None:
         return True
     try:
-        verdict = validator(text, session_info(turn))
-        return verdict if isinstance(verdict, bool) else bool(await settled(verdict))
+        return validator(text, session_info(turn))
+    except Exception as error:  # noqa: BLE001 - a rule that can't be asked counts as a no
+        return _unasked(turn, policy, error)
+
+
+async def _settled(turn: OpenTurn, policy: Policy, verdict: bool | Awaitable[bool]) -> bool:  # noqa: FBT001 - a validator may give either
+    try:
+        return bool(await settled(verdict))
     except SwarmlineError:
         raise
-    except Exception as error:  # noqa: BLE001 - a rule that can't be asked counts as a no
-        survive(turn, "validator_error", error, f"policy {policy.name!r} raised {type(error).__name__}")
-        return False
+    except Exception as error:  # noqa: BLE001 - as above
+        return _unasked(turn, policy, error)
+
+
+def _unasked(turn: OpenTurn, policy: Policy, error: Exception) -> bool:
+    survive(turn, "validator_error", error, f"policy {policy.name!r} raised {type(error).__name__}")
+    return False
 
 
 async def _refused(turn: OpenTurn, policy: Policy, side: Side, given: Mapping[str, object]) -> Refused:

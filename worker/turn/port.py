@@ -1,16 +1,21 @@
 """The seam between a turn and the lane: what a turn asks for, what it collects, what it hands over for the commit."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import NamedTuple, Optional, Protocol
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Optional, Protocol
 
 from pydantic import JsonValue
 
+from schemas.requests import OPENING_KINDS
+from worker.core.json_text import quote
 from worker.core.outcome import Failed, Outcome
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session, Snapshot
+from worker.definitions.session_info import SessionInfo
 from worker.definitions.swarm import Swarm
 from worker.definitions.turn import StateHandle, Turn
+
+_NOWHERE: Final[frozenset[str]] = frozenset()
 
 
 class TurnPort(Protocol):
@@ -44,46 +49,62 @@ class TurnPort(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Batch:
-    """The tool calls of one answer while they run one after another."""
+    """The tool calls of one answer while they run one after another.
 
-    agent_name: str
-    call_id: str = ""
-    is_last: bool = False
-    #: no further call runs: the tool stopped the batch or changed the agent
-    stopped: bool = False
-    #: ids of the calls whose output the tool committed itself
-    committed: set[str] = field(default_factory=set[str])
-    #: the newest text that a tool of the batch emitted
-    emitted: str | None = None
-    #: a tool did something to the conversation, so that it needs no output of ours
-    touched: bool = False
+    `stopped`: no further call runs, the tool stopped the batch or changed the agent. `committed`: ids of the calls
+    whose output is in the history. `emitted`: the newest text that a tool emitted. `touched`: the call under way did
+    something to the conversation, so it needs no output of ours.
+    """
+
+    __slots__ = ("agent_name", "call_id", "committed", "emitted", "is_last", "stopped", "touched")
+
+    def __init__(self, agent_name: str) -> None:
+        self.agent_name = agent_name
+        self.call_id = ""
+        self.is_last = False
+        self.stopped = False
+        self.committed: set[str] = set()
+        self.emitted: str | None = None
+        self.touched = False
 
 
-@dataclass(slots=True)
 class Progress:
-    """How far a turn has come; nobody outside of the rooms needs it."""
+    """How far a turn has come; nobody outside of the rooms needs it.
 
-    #: agents that this turn went to
-    route: frozenset[str] = frozenset()
-    #: how often a model was asked
-    asked: int = 0
-    #: ids made for tool calls
-    calls: int = 0
-    #: journaled steps that were started
-    steps: int = 0
-    #: items for the client that were made, sent before or not
-    emitted: int = 0
-    #: the newest answer of an execution inside a tool
-    answer: str | None = None
-    #: the first error on the way; the turn goes on, and ends as failed
-    fault: Failed | None = None
-    batch: Batch | None = None
-    #: states in use, by name: all who use one wait in the same line
-    states: dict[str, StateHandle] = field(default_factory=dict[str, StateHandle])
-    #: finished steps that are not in the journal yet: they are encoded only if another step follows
-    unwritten: list[tuple[str, Callable[[], str]]] = field(default_factory=list[tuple[str, Callable[[], str]]])
+    `route`: agents that this turn went to. `asked`: how often a model was asked. `calls`: ids made for tool calls.
+    `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
+    `question`: the newest user message, `question_at`: how many records there were with it. `answer`: the newest
+    answer of an execution inside a tool. `fault`: the first error on the way, with which the turn ends as failed.
+    `states`: states in use, by name. `unwritten`: finished steps that are not in the journal yet; they are encoded
+    only if another step follows.
+    """
+
+    __slots__ = (
+        "answer",
+        "asked",
+        "batch",
+        "calls",
+        "emitted",
+        "fault",
+        "question",
+        "question_at",
+        "route",
+        "states",
+        "steps",
+        "unwritten",
+    )
+
+    def __init__(self) -> None:
+        self.route: frozenset[str] = _NOWHERE
+        self.asked = self.calls = self.steps = self.emitted = 0
+        self.question = ""
+        self.question_at = 0
+        self.answer: str | None = None
+        self.fault: Failed | None = None
+        self.batch: Batch | None = None
+        self.states: dict[str, StateHandle] = {}
+        self.unwritten: list[tuple[int, Callable[[], str]]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +119,6 @@ class Rooms:
     face: Callable[["OpenTurn", str], Turn]
 
 
-@dataclass(slots=True)
 class OpenTurn:
     """One request on its way through its session; made by `open_turn`, read by the lane while it runs.
 
@@ -107,44 +127,97 @@ class OpenTurn:
     task of the turn).
     """
 
-    port: TurnPort
-    swarm: Swarm
-    session: Session
-    request: AdmittedRequest
-    rooms: Rooms
-    number: int
-    attempt: int
-    before: Snapshot
-    #: the end that all its bus events have in common, up to the time
-    event_tail: str
-    #: every bus event there is, not only those of the session
-    all_events: bool
-    #: the session was there before, or this turn opens it
-    in_session: bool
-    #: the turn that runs in the session while this control request is handled
-    beside: Optional["OpenTurn"] = None
-    #: what an interrupted attempt left behind: journal fields without the request id, `step/<n>` and `emit/<n>`
-    replay: dict[str, str] = field(default_factory=dict[str, str])
-    #: new history records, JSON
-    records: list[str] = field(default_factory=list[str])
-    #: all bus events in order, JSON
-    events: list[str] = field(default_factory=list[str])
-    events_flushed: int = 0
-    #: items for the client channel, JSON objects without `seq`: the script adds it before the last brace
-    emits: list[str] = field(default_factory=list[str])
-    emits_flushed: int = 0
-    #: journal fields (without the request id) that no flush has sent yet
-    journal: dict[str, str] = field(default_factory=dict[str, str])
-    #: (policy name, True = ban, False = lift) in order
-    ban_changes: list[tuple[str, bool]] = field(default_factory=list[tuple[str, bool]])
-    #: why this turn is to end: `cancel-output`, `emit`, `interrupt`, `rollback`, `dispose`; "" = it is not
-    cancelled_by: str = ""
-    #: text of an emit that takes the place of the answer
-    substituted: str | None = None
-    payload: JsonValue = None
-    #: context of `commit-execution-begin`, which was published; "" before that
-    execution_context: str = ""
-    progress: Progress = field(default_factory=Progress)
+    __slots__ = (
+        "all_events",
+        "attempt",
+        "ban_changes",
+        "before",
+        "beside",
+        "cancelled_by",
+        "client_json",
+        "emits",
+        "emits_flushed",
+        "event_tail",
+        "events",
+        "events_flushed",
+        "execution_context",
+        "in_session",
+        "info",
+        "journal",
+        "number",
+        "payload",
+        "port",
+        "progress",
+        "records",
+        "replay",
+        "request",
+        "rooms",
+        "session",
+        "substituted",
+        "swarm",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - made in one place, on the hot path
+        self,
+        port: TurnPort,
+        swarm: Swarm,
+        session: Session,
+        request: AdmittedRequest,
+        rooms: Rooms,
+        number: int,
+        attempt: int,
+        beside: Optional["OpenTurn"],
+    ) -> None:
+        self.port = port
+        self.swarm = swarm
+        self.session = session
+        self.request = request
+        self.rooms = rooms
+        self.number = number
+        self.attempt = attempt
+        #: the turn that runs in the session while this control request is handled
+        self.beside = beside
+        #: the session as it was, for `rollback`
+        self.before: Snapshot = session.snapshot()
+        #: the client id as JSON
+        self.client_json = quote(session.client_id)
+        #: the end that all bus events of the turn have in common, up to the time
+        self.event_tail = (
+            f'"clientId":{self.client_json},"requestId":"{request.request_id}","turn":{number},'
+            f'"attempt":{attempt},"atMs":'
+        )
+        #: every bus event there is, not only those of the session
+        self.all_events = swarm.bus == "all"
+        #: the session was there before, or this turn opens it
+        self.in_session = session.turn > 0 or request.kind in OPENING_KINDS or beside is not None
+        #: what an interrupted attempt left behind: journal fields without the request id, `step/<n>`, `emit/<n>`
+        self.replay: dict[str, str] = {}
+        #: new history records, JSON
+        self.records: list[str] = []
+        #: all bus events in order, JSON
+        self.events: list[str] = []
+        self.events_flushed = 0
+        #: items for the client channel, JSON objects without `seq`: the script adds it before the last brace
+        self.emits: list[str] = []
+        self.emits_flushed = 0
+        #: journal fields (without the request id) that no flush has sent yet
+        self.journal: dict[str, str] = {}
+        #: (policy name, True = ban, False = lift) in order
+        self.ban_changes: list[tuple[str, bool]] = []
+        #: why this turn is to end: `cancel-output`, `emit`, `interrupt`, `rollback`, `dispose`; "" = it is not
+        self.cancelled_by = ""
+        #: text of an emit that takes the place of the answer
+        self.substituted: str | None = None
+        self.payload: JsonValue = None
+        #: context of `commit-execution-begin`, which was published; "" before that
+        self.execution_context = ""
+        self.progress = Progress()
+        #: what validators were told last
+        self.info: SessionInfo | None = None
+
+    def emit_delta(self, text: str) -> None:
+        """Stream a piece of the answer under way, best effort."""
+        self.port.publish_delta(self, text)
 
 
 class Finished(NamedTuple):

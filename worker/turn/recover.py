@@ -7,7 +7,7 @@ from worker.definitions.agent import Agent
 from worker.definitions.completion import CompletionMessage
 from worker.definitions.tools import Offer
 from worker.turn.commits import push_text
-from worker.turn.completing import NO_TOOLS, asked, shown
+from worker.turn.completing import NO_TOOLS, asked
 from worker.turn.guard import hooked, tell
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
@@ -35,7 +35,7 @@ async def resurrect(turn: OpenTurn, agent: Agent, mode: str, reason: str) -> str
 
 
 async def _try_afresh(turn: OpenTurn, agent: Agent, mode: str) -> None:
-    answer = await asked(turn, agent, mode, await shown(turn, agent), NO_TOOLS)
+    answer = await asked(turn, agent, mode, NO_TOOLS)
     if await is_usable(turn, agent, answer) and not answer.tool_calls:
         push_text(turn, "assistant", answer.content, agent.name, "tool")
     else:
@@ -43,13 +43,13 @@ async def _try_afresh(turn: OpenTurn, agent: Agent, mode: str) -> None:
 
 
 async def usable_answer(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:
-    """Return the model's answer; a bad one gets the second chance that the swarm's strategy gives."""
-    answer = await asked(turn, agent, mode, await shown(turn, agent), offer)
-    if turn.swarm.resque_strategy == "flush" or await is_usable(turn, agent, answer):
+    """Return the model's answer; a bad one gets the second chance that the swarm gives (not under `flush`)."""
+    answer = await asked(turn, agent, mode, offer)
+    if await is_usable(turn, agent, answer):
         return answer
     if turn.swarm.resque_strategy == "recomplete":
         push_text(turn, "user", turn.swarm.texts.recomplete, agent.name, "tool")
-        return await asked(turn, agent, mode, await shown(turn, agent), offer)
+        return await asked(turn, agent, mode, offer)
     resque = turn.swarm.resque
     text = placeholder(turn)
     return CompletionMessage(text if resque is None else await hooked(turn, "resque", text, resque, session_info(turn)))
@@ -67,11 +67,21 @@ async def as_read(turn: OpenTurn, agent: Agent, raw: str) -> str:
     return await hooked(turn, f"transform of agent {agent.name!r}", raw, agent.transform, raw, session_info(turn))
 
 
+def plain_fault(turn: OpenTurn, text: str) -> str | None:
+    """Return what is wrong with a text of an agent that has no check of its own, None when it is fine."""
+    return _oversize(turn, text) or fault_of(text)
+
+
+def _oversize(turn: OpenTurn, text: str) -> str | None:
+    limit = turn.swarm.output_max_bytes
+    if len(text) * 4 <= limit or len(text.encode("utf-8", "replace")) <= limit:
+        return None
+    return f"output larger than {limit} bytes"
+
+
 async def text_fault(turn: OpenTurn, agent: Agent, text: str) -> str | None:
     """Return what is wrong with a text that the client would read, None when it is fine."""
-    limit = turn.swarm.output_max_bytes
-    if len(text) * 4 > limit and len(text.encode("utf-8", "replace")) > limit:
-        return f"output larger than {limit} bytes"
     if agent.validate is None:
-        return fault_of(text)
-    return await hooked(turn, f"validate of agent {agent.name!r}", None, agent.validate, text)
+        return plain_fault(turn, text)
+    fault = _oversize(turn, text)
+    return fault or await hooked(turn, f"validate of agent {agent.name!r}", None, agent.validate, text)

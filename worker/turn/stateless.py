@@ -5,7 +5,7 @@ from worker.core.outcome import Outcome, Replied
 from worker.definitions.agent import Agent
 from worker.definitions.completion import CompletionMessage
 from worker.turn import events
-from worker.turn.completing import NO_TOOLS, asked, shown
+from worker.turn.completing import NO_TOOLS, lines_of, questioned, shown
 from worker.turn.guard import hooked, tell
 from worker.turn.navigation import active_agent, session_info
 from worker.turn.port import OpenTurn
@@ -43,8 +43,8 @@ async def run_in_tool(turn: OpenTurn, message: str) -> str:
 async def _answer(turn: OpenTurn, agent: Agent, message: str) -> str:
     if agent.callbacks.on_run is not None:
         await tell(turn, agent.name, agent.callbacks.on_run, message)
-    messages = [*await shown(turn, agent), Message("user", message, agent.name, "user")]
-    answer: CompletionMessage = await asked(turn, agent, "user", messages, NO_TOOLS)
+    messages = [*shown(turn, agent, await lines_of(turn, agent)), Message("user", message, agent.name, "user")]
+    answer: CompletionMessage = await questioned(turn, agent, "user", messages, NO_TOOLS)
     if agent.map is not None:
         answer = await hooked(turn, f"map of agent {agent.name!r}", answer, agent.map, answer, session_info(turn))
     text = await as_read(turn, agent, answer.content)
