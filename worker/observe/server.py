@@ -20,6 +20,8 @@ Page = tuple[HTTPStatus, str, bytes]
 TEXT = "text/plain; charset=utf-8"
 #: a client that says nothing for so long is cut off, or idle connections would pile up threads
 CLIENT_TIMEOUT_S = 10.0
+#: how often the thread looks whether it should end: a drain waits for it
+LOOK_EVERY_S = 0.1
 
 
 class Pages:
@@ -66,7 +68,7 @@ class MetricsServer:
             where = f"metrics: can't listen on {host}:{port} ({error.strerror or error})"
             fault = f"{where}; set another SWARMLINE_METRICS_PORT or --metrics-port, 0 for any free one, or -1 for none"
             raise ConfigurationError(fault) from error
-        self._thread = Thread(target=self._http.serve_forever, name="swarmline-metrics", daemon=True)
+        self._thread = Thread(target=self._http.serve_forever, args=(LOOK_EVERY_S,), daemon=True)
 
     @property
     def url(self) -> str:
