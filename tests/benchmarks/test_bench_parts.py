@@ -1,6 +1,7 @@
 """The bench itself: ratios pair neighbours, a wrong answer is reported, the bare loop answers every request."""
 
 import json
+import os
 
 from tests.helpers.processes import clean_environment
 from tests.helpers.server import Server
@@ -8,6 +9,7 @@ from worker.bench.actors import Cost, Duo, Stage
 from worker.bench.bare import STREAM
 from worker.bench.client import Command, Measured, requests_of
 from worker.bench.connection import connect
+from worker.bench.machine import cpu_s
 from worker.bench.progress import finished
 from worker.bench.report import Report, table
 from worker.bench.samples import Sample, Samples
@@ -62,3 +64,13 @@ async def test_the_bare_loop_answers_every_request_and_leaves_no_entry() -> None
         assert await connection.execute_command("XLEN", STREAM) == 0
         await connection.aclose()
         await duo.end()
+
+
+def test_processor_time_of_this_process_grows_while_it_works() -> None:
+    before = cpu_s(os.getpid())
+    assert sum(number * number for number in range(300_000))
+    assert 0 < cpu_s(os.getpid()) - before < 60
+
+
+def test_a_process_that_is_gone_has_used_nothing() -> None:
+    assert cpu_s(2**22 + 1) == 0

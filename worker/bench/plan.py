@@ -52,7 +52,7 @@ QUICK = Plan(
     idle_sessions=2_000,
     few_live=1_000,
     many_live=20_000,
-    history_sessions=20,
+    history_sessions=40,
     long_history=1_000,
     takeovers=1,
 )

@@ -12,6 +12,7 @@ from worker.bench.throughput import carry, closed
 
 SCAN_COUNT = 1000
 IN_FLIGHT = 100
+#: as many turns go before a round of short histories, and as many are measured
 TURNS_OF_SHORT_HISTORY = 5
 
 
