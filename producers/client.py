@@ -1,6 +1,7 @@
 """The producer: sends requests, waits for replies, listens to sessions and to the bus."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from types import TracebackType
@@ -235,10 +236,12 @@ class Producer:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
         pause_s = _LOOK_S
-        while loop.time() < deadline:
-            found = await find_result(self._commander, shards, request_id)
-            if isinstance(found, Reply):
-                return found
+        while (left_s := deadline - loop.time()) > 0:
+            # an outage is no answer yet
+            with contextlib.suppress(QueueUnavailable):
+                found = await find_result(self._commander, shards, request_id, timeout_s=left_s)
+                if isinstance(found, Reply):
+                    return found
             await sleep(min(pause_s, max(0.0, deadline - loop.time())))
             pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
         return await self._overdue(request_id, shards, timeout_s)

@@ -63,7 +63,9 @@ class Line:
             await connection.disconnect(nowait=True)
             if isinstance(fault, RedisError | OSError | TimeoutError):
                 reason = str(fault) or f"no connection within {timeout_s:g} s"
-                raise LineLost(reason, hopeless=isinstance(fault, AuthenticationError)) from None
+                # over a unix socket redis-py wraps a refused password once more
+                hopeless = isinstance(fault, AuthenticationError) or isinstance(fault.__cause__, AuthenticationError)
+                raise LineLost(reason, hopeless=hopeless) from None
             raise
         return cls(connection)
 

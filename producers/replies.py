@@ -121,10 +121,11 @@ class ReplyDesk:
         del self._expected[expected.parcel.request_id.encode()]
 
     def close(self) -> None:
-        """Stop looking; who still waits is told by the commander, or by `refused`."""
+        """Stop looking and tell everybody who still waits."""
         if self._timer is not None:
             self._timer.cancel()
-        self.refused("the producer was closed")
+        for expected in self._expected.values():
+            expected.refuse("the producer was closed", is_unsure=expected.times_sent > 0)
 
     def heard(self, channel: bytes, data: bytes) -> None:  # noqa: ARG002 - all our channels carry the same
         """Take a terminal reply that was published to us."""

@@ -24,9 +24,11 @@ class Whereabouts:
     holder: str = ""
 
 
-async def find_result(commander: Commander, shards: Iterable[ShardKeys], request_id: str) -> Reply | Accepted | None:
+async def find_result(
+    commander: Commander, shards: Iterable[ShardKeys], request_id: str, *, timeout_s: float
+) -> Reply | Accepted | None:
     """Return the terminal reply or the marker of a request, from whichever shard has it; raise QueueUnavailable."""
-    look_ups = (commander.call("GET", keys.result(request_id), timeout_s=_LOOK_UP_S) for keys in shards)
+    look_ups = (commander.call("GET", keys.result(request_id), timeout_s=timeout_s) for keys in shards)
     for raw in await asyncio.gather(*look_ups):
         if raw is not None:
             try:
@@ -40,7 +42,7 @@ async def locate(commander: Commander, shards: Iterable[ShardKeys], request_id: 
     """Return where a request is, or its reply if that has come in the meantime; never raises."""
     shards = tuple(shards)
     try:
-        result = await find_result(commander, shards, request_id)
+        result = await find_result(commander, shards, request_id, timeout_s=_LOOK_UP_S)
         if isinstance(result, Reply):
             return result
         if result is None:
