@@ -2,6 +2,7 @@
 
 from worker.errors import QueueUnavailable
 from worker.housekeeping.chores import Household
+from worker.housekeeping.outlet import Outlet
 from worker.observe.metrics import ClusterSample
 
 QUIET = ClusterSample(
@@ -47,11 +48,11 @@ class RecordingHousekeeper:
 class Seen:
     """A household of recording housekeepers, and what it was told."""
 
-    def __init__(self, *housekeepers: RecordingHousekeeper) -> None:
+    def __init__(self, *housekeepers: RecordingHousekeeper, outlet: Outlet | None = None) -> None:
         self.housekeepers = housekeepers or (RecordingHousekeeper(),)
         self.samples: list[ClusterSample] = []
         self.unavailable: list[str] = []
-        self.household = Household(self.housekeepers, self.samples.append, self.unavailable.append)
+        self.household = Household(self.housekeepers, self.samples.append, self.unavailable.append, outlet)
 
     def count(self, chore: str) -> int:
         return sum(housekeeper.done.count(chore) for housekeeper in self.housekeepers)

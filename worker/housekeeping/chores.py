@@ -9,6 +9,7 @@ import structlog
 from arq.cron import CronJob, cron
 
 from worker.errors import QueueUnavailable
+from worker.housekeeping.outlet import Outlet
 from worker.observe.metrics import ClusterSample
 
 #: where a chore finds the household in arq's context
@@ -52,6 +53,8 @@ class Household:
     on_sample: Callable[[ClusterSample], None]
     #: called with the name of a chore that found no Redis
     on_unavailable: Callable[[str], None]
+    #: where kept requests go at their time; None = this worker sends none
+    outlet: Outlet | None = None
     #: arq runs chores that are due together at once; the connection of a housekeeper takes one call at a time
     one_chore: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -13,6 +13,7 @@ from arq.connections import RedisSettings
 
 from schemas.keyspace import ShardKeys
 from worker.housekeeping.chores import Household
+from worker.housekeeping.outlet import Outlet
 from worker.housekeeping.supervise import HousekeepingPlan, worker_options
 from worker.observe.build import build_info
 from worker.observe.metrics import Metrics
@@ -31,7 +32,8 @@ def worker_settings() -> dict[str, Any]:
     settings = load_settings()
     metrics = Metrics(build=build_info())
     housekeepers = _housekeepers(settings)
-    household = Household(housekeepers, metrics.cluster, metrics.redis_error)
+    outlet = Outlet(settings.redis_url.get_secret_value(), settings.namespace, settings.shards)
+    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet)
     plan = HousekeepingPlan(
         redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
     )
@@ -47,8 +49,8 @@ def worker_settings() -> dict[str, Any]:
     async def close_all(context: Mapping[str, Any]) -> None:
         if server := context.get("metrics_server"):
             server.close()
-        for housekeeper in housekeepers:
-            await housekeeper.close()
+        for part in (outlet, *housekeepers):
+            await part.close()
 
     return {
         **worker_options(plan, household),

@@ -10,11 +10,13 @@ from typing import Any, TypedDict, cast
 import structlog
 from arq.connections import ArqRedis
 from arq.cron import CronJob
-from arq.worker import Worker
+from arq.worker import Function, Worker
 
+from schemas.keyspace import arq_queue
 from worker.clock import Backoff, monotonic
 from worker.housekeeping.chores import HOUSEHOLD, Household, timetable
 from worker.housekeeping.codec import read_job, write_job
+from worker.housekeeping.later import jobs
 
 #: an arq worker that ran for so long was well: the next failure is a new one
 WELL_AFTER_S = 10.0
@@ -37,7 +39,7 @@ class HousekeepingPlan:
     @property
     def queue_name(self) -> str:
         """Return the key of arq's queue."""
-        return f"{self.namespace}:arq"
+        return arq_queue(self.namespace)
 
 
 class InterruptibleWorker(Worker):
@@ -56,6 +58,7 @@ class WorkerOptions(TypedDict):
     """What arq's worker is built with, by its own names."""
 
     queue_name: str
+    functions: list[Function]
     cron_jobs: list[CronJob]
     redis_pool: ArqRedis
     job_serializer: Any
@@ -72,6 +75,7 @@ def worker_options(plan: HousekeepingPlan, household: Household) -> WorkerOption
     """Return the options of one arq worker; opens no connection yet."""
     return WorkerOptions(
         queue_name=plan.queue_name,
+        functions=jobs(),
         cron_jobs=timetable(plan.namespace, sweep_every_s=plan.sweep_every_s),
         redis_pool=open_pool(plan),
         job_serializer=write_job,
