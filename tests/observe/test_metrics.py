@@ -1,6 +1,7 @@
 """Figures are read here as a Prometheus server reads them."""
 
 import re
+from pathlib import Path
 
 import pytest
 from prometheus_client import generate_latest
@@ -149,3 +150,10 @@ def test_two_workers_in_one_process_keep_their_figures_apart() -> None:
     one, other = Metrics(), Metrics()
     one.lease_lost()
     assert scrape(other)["swarmline_lease_lost_total"] == 0
+
+
+def test_the_page_of_metrics_names_all_of_them_and_no_other() -> None:
+    text = generate_latest(used(Metrics()).registry).decode()
+    served = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    assert set(re.findall(r"^\| `(swarmline_\w+)`", page, re.MULTILINE)) == served

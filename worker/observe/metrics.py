@@ -68,7 +68,7 @@ CLUSTER_GAUGES: Mapping[str, tuple[str, str]] = {
     "stream_lag": ("stream_lag", "Entries that are not yet admitted."),
     "stream_oldest_waiting_seconds": ("oldest_waiting_s", "Age of the request that has waited longest."),
     "workers_live": ("workers_live", "Workers with a lease."),
-    "sessions_active": ("sessions_active", "Sessions that exist."),
+    "sessions_active": ("sessions_active", "Idle sessions that are kept."),
     "sessions_ready": ("ready", "Sessions that wait for a worker."),
     "sessions_delayed": ("delayed", "Sessions that wait for a retry."),
     "dead_letters": ("dead", "Dead letters that are kept."),
