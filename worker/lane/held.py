@@ -83,8 +83,8 @@ class HeldSession:
 
     @property
     def is_suspect(self) -> bool:
-        """Tell whether an earlier holder died while it ran the request at the head."""
-        return self.claimed.attempts > 1
+        """Tell whether this session may hold the request that kills workers."""
+        return self.claimed.is_suspect
 
     def begin(self, turn: OpenTurn) -> None:
         """Take note of the turn that runs from now on."""

@@ -18,10 +18,11 @@ class ClaimedSession:
     client_id: str
     fence: str
     attempts: int
+    #: lost more than once: it may be what kills workers
+    is_suspect: bool
     turn: int
     document: bytes
     history_length: int
-    disposing: bool
     control: list[AdmittedRequest]
     requests: list[AdmittedRequest]
     history: list[bytes]
@@ -67,7 +68,7 @@ def parse_record(record: bytes) -> AdmittedRequest:
 
 def parse_session(parts: list[Answer]) -> ClaimedSession:
     """Read one session of the answer; see `describe` in `lua/includes/claiming.lua`."""
-    sid, fence, attempts, turn, document, records, disposing, control, mailbox, history, banned, journal = parts
+    sid, fence, attempts, is_suspect, turn, document, records, control, mailbox, history, banned, journal = parts
     name = sid.decode()
     swarm_name, client_id = split_sid(name)
     return ClaimedSession(
@@ -76,10 +77,10 @@ def parse_session(parts: list[Answer]) -> ClaimedSession:
         client_id,
         fence.decode(),
         attempts,
+        bool(is_suspect),
         int(turn),
         document,
         int(records),
-        bool(disposing),
         [parse_record(record) for record in control],
         [parse_record(record) for record in mailbox],
         history,

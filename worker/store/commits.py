@@ -88,11 +88,12 @@ class FinishedTurn:
             4 * len(self.requests),
         ]
         for request in self.requests:
-            flat += (request.request_id, request.reply, request.reply_to, "1" if request.sequenced else "0")
+            reply = _unnumbered(request.reply) if request.sequenced and request.reply else request.reply
+            flat += (request.request_id, reply, request.reply_to, "1" if request.sequenced else "0")
         flat.append(len(self.records))
         flat += self.records
         flat.append(len(self.out))
-        flat += self.out
+        flat += map(_unnumbered, self.out)
         flat.append(len(self.events))
         flat += self.events
         flat.append(2 * len(self.bans))
@@ -114,11 +115,17 @@ class LiveOutput:
 
     def arguments(self) -> list[Argument]:
         """Return the item as `lua/flush.lua` reads it."""
-        flat: list[Argument] = [self.sid, self.fence, len(self.out), *self.out, len(self.events), *self.events]
+        flat: list[Argument] = [self.sid, self.fence, len(self.out), *map(_unnumbered, self.out)]
+        flat += (len(self.events), *self.events)
         flat.append(2 * len(self.journal))
         for name, value in self.journal.items():
             flat += (name, value)
         return flat
+
+
+def _unnumbered(item: str) -> str:
+    """Return the JSON of an item for the client so that the script can put its seq in front."""
+    return f",{item[1:]}"
 
 
 class FencedAnswer(NamedTuple):

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeAlias, cast
 
+import hiredis
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -71,7 +72,7 @@ class Link:
         connection = self._connection
         try:
             async with asyncio.timeout(self._timeout_s):
-                await connection.send_packed_command(connection.pack_command("SUBSCRIBE", channel), check_health=False)
+                await connection.send_packed_command(hiredis.pack_command(("SUBSCRIBE", channel)), check_health=False)
             while True:
                 kind, _, data = cast("list[Answer]", await connection.read_response(disable_decoding=True))
                 if kind == b"message":
@@ -95,7 +96,7 @@ class Link:
     ) -> Answer:
         try:
             async with asyncio.timeout(timeout_s):
-                await connection.send_packed_command(connection.pack_command(*arguments), check_health=False)
+                await connection.send_packed_command(hiredis.pack_command(arguments), check_health=False)
                 return cast("Answer", await connection.read_response(disable_decoding=True))
         except BaseException as error:
             # Whatever broke the exchange, an answer may still be under way on this connection: never read it later

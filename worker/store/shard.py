@@ -213,8 +213,8 @@ class ShardStore:
 
     async def deregister(self) -> int:
         """End the lease; returns how many sessions were still held and are given back."""
-        held, ops = self._own_keys()
-        keys = (self.keys.workers, ops, self.keys.ready, self.keys.suspects, self.keys.bell, held)
+        _, ops = self._own_keys()
+        keys = (self.keys.workers, ops, self.keys.ready, self.keys.suspects, self.keys.bell)
         return await self._links["aside"].call(load("deregister"), *keys, self.keys.base, self._identity.worker_id)
 
     def _own_keys(self) -> tuple[str, str]:

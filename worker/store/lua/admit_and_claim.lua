@@ -55,6 +55,7 @@ end
 --#include names
 --#include replies
 --#include settings
+--#include session
 --#include reclaim
 --#include admission
 --#include claiming

@@ -36,6 +36,7 @@ end
 --#include clock
 --#include chunks
 --#include settings
+--#include session
 --#include reclaim
 --#include claiming
 --#include claim_call

@@ -41,6 +41,7 @@ local FIRST_ITEM = 11
 --#include chunks
 --#include record
 --#include arguments
+--#include session
 --#include fenced
 --#include send
 --#include commit_check

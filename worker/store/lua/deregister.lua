@@ -7,27 +7,21 @@
   KEYS[3] ready_key     list    sids with waiting requests and no holder
   KEYS[4] suspects_key  list    reclaimed sids whose head was tried before
   KEYS[5] bell_key      stream  wakes idle workers
-  KEYS[6] held_key      set     sids this worker holds
 
   ARGV[1] base       string  what every key of the shard begins with
   ARGV[2] worker_id  string  who leaves
 
   Returns  how many sessions were given back
 ]]
-local workers_key, ops_key, ready_key, suspects_key, bell_key, held_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local workers_key, ops_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local base, worker_id = ARGV[1], ARGV[2]
 
 --#include prefixes
 --#include clock
 --#include reclaim
 
-local given_back = 0
-for _, sid in ipairs(redis.call('SMEMBERS', held_key)) do
-  if give_back(sid, worker_id) then
-    given_back = given_back + 1
-  end
-end
-redis.call('DEL', held_key, ops_key)
+local given_back = give_back_all(worker_id)
+redis.call('DEL', ops_key)
 redis.call('ZREM', workers_key, worker_id)
 if given_back > 0 then
   ring_bell()

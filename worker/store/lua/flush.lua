@@ -22,6 +22,7 @@ local FIRST_ITEM = 6
 --#include prefixes
 --#include clock
 --#include arguments
+--#include session
 --#include fenced
 --#include send
 
@@ -30,7 +31,7 @@ local function check_item(item)
   if not session then
     return failure
   end
-  local sent_before = redis.pcall('XLEN', outbox_key_prefix .. item.sid)
+  local sent_before = redis.pcall('XLEN', session.outbox_key)
   local journaled = redis.pcall('HLEN', journal_key_prefix .. item.sid)
   if type(sent_before) ~= 'number' or type(journaled) ~= 'number' then
     return 'wrong_type'
@@ -41,15 +42,15 @@ end
 
 local function write_item(item)
   for _, data in ipairs(item.out) do
-    keep_and_publish(item.session, item.sid, with_seq(item.session, data), outbox_max)
+    keep_and_publish(item.session, with_seq(item.session, data), outbox_max)
   end
   if #item.out > 0 then
-    redis.call('HSET', session_key_prefix .. item.sid, 'seq', integer(item.session.seq))
+    redis.call('HSET', item.session.key, 'seq', integer(item.session.seq))
     if item.is_first then
-      fit_stream(outbox_key_prefix .. item.sid)
+      fit_stream(item.session.outbox_key)
     end
   end
-  publish_events(item.sid, item.events, 1)
+  publish_events(item.session, item.events, 1)
   for i = 1, #item.journal, 2 do
     redis.call('HSET', journal_key_prefix .. item.sid, item.journal[i], item.journal[i + 1])
   end

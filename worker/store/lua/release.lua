@@ -22,6 +22,7 @@ local FIRST_ITEM = 5
 
 --#include prefixes
 --#include arguments
+--#include session
 --#include fenced
 
 local refusal = check_op()

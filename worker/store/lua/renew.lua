@@ -19,12 +19,12 @@
   Returns  {'ok' | 'unregistered', now_ms, reclaimed, {sid with control waiting, ...}}
 ]]
 local workers_key, ops_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local base, worker_id, lease_ms, op_kind, op_number = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'renew', 0
+local base, worker_id, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 --#include prefixes
 --#include clock
 --#include reclaim
---#include fenced
+--#include hints
 
 local lease_end = tonumber(redis.call('ZSCORE', workers_key, worker_id))
 if not lease_end and ARGV[4] ~= '1' then

@@ -1,18 +1,25 @@
 -- Take new entries of the requests stream, in order, into the mailboxes of their sessions.
 --#include faults
 
-local verdicts = {}  -- verdict -> count, for metrics
-local admitting = {} -- sid -> what admission knows of a session in this call
-local woken = {}     -- sids that left idle in this call, in order
+local verdicts = {} -- verdict -> count, for metrics
+local woken = {}    -- sessions that left idle in this call, in order
 
 local function count(verdict)
   verdicts[verdict] = (verdicts[verdict] or 0) + 1
 end
 
+local function size_of(flat)
+  local size = 0
+  for _, text in ipairs(flat) do
+    size = size + #text
+  end
+  return size
+end
+
 -- Bury an entry that is never admitted. The whole entry is kept, cut only where it would flood the dead letters.
-local function bury(flat, size, reason, message)
+local function bury(flat, reason, message)
   count('dead:' .. reason)
-  local cut = size > 1048576 and 1024 or size
+  local cut = (#flat > 128 or size_of(flat) > 1048576) and 1024 or 1048576
   local letter = { 'reason', reason, 'error', message, 'attempts', '0', 'atMs', now_text }
   for i = 1, math.min(#flat, 128), 2 do
     letter[#letter + 1] = 'orig.' .. string.sub(flat[i], 1, 128)
@@ -32,8 +39,8 @@ local function answer(fields, status, code, message, reachable)
   return true
 end
 
-local function refuse_entry(flat, fields, size, reason, message, code)
-  bury(flat, size, reason, message)
+local function refuse_entry(flat, fields, reason, message, code)
+  bury(flat, reason, message)
   if not fields.requestId or not is_request_id(fields.requestId) then
     return
   end
@@ -43,30 +50,17 @@ local function refuse_entry(flat, fields, size, reason, message, code)
   answer(fields, 'failed', code, message, reachable)
 end
 
-local function session_of(sid)
-  local session = admitting[sid]
-  if not session then
-    local found = redis.pcall('HMGET', session_key_prefix .. sid, 'status', 'holder', 'throttled_at_ms')
-    if found.err then
-      return nil
-    end
-    session = { status = found[1], holder = found[2], throttled_at_ms = tonumber(found[3]) or 0 }
-    admitting[sid] = session
-  end
-  return session
-end
-
 -- The id was seen before: the same request again is dropped (its sender reads the result key), another one is a fault.
-local function meet_known_id(flat, fields, size, known)
+local function meet_known_id(flat, fields, known)
   local ok, holder = pcall(cjson.decode, known)
   if ok and holder.clientId == fields.clientId and holder.swarmName == fields.swarmName then
     count('deduplicated')
   else
-    bury(flat, size, 'duplicate_id', 'this requestId is in use by another client or swarm')
+    bury(flat, 'duplicate_id', 'this requestId is in use by another client or swarm')
   end
 end
 
-local function busy_verdict(fields, session, settings, when_busy)
+local function busy_verdict(session, settings, when_busy)
   local busy = session.status == 'held' or session.status == 'ready' or session.status == 'delayed'
   if when_busy == 'reject' and busy then
     return 'busy', 'the session is busy; send again later or with another whenBusy'
@@ -83,147 +77,157 @@ local function list_is_full(list_key, session, settings)
   return type(length) == 'number' and length >= (settings.max_mailbox or 1000)
 end
 
-local function wake(sid, session)
+-- The session joins the line. `first` is its only request, when that is known without reading the mailbox.
+local function wake(session, first)
   if session.status == 'idle' then
     -- From here on there is accepted work, and accepted work never expires.
-    redis.call('PERSIST', session_key_prefix .. sid)
-    redis.call('PERSIST', history_key_prefix .. sid)
-    redis.call('PERSIST', outbox_key_prefix .. sid)
-    session.was_idle = true
+    redis.call('PERSIST', session.key)
+    redis.call('PERSIST', session.history_key)
+    redis.call('PERSIST', session.outbox_key)
   end
   session.status = 'ready'
-  woken[#woken + 1] = sid
+  session.waiting = first and { first }
+  woken[#woken + 1] = session
 end
 
--- Tell the holder, if there is one, that control waits: a hint in its ops hash and one on its channel.
-local function hint_holder(sid, session)
+-- Tell the holder that control waits: a hint in its ops hash and one on its channel.
+local function hint_holder(session)
   local ops_key = ops_key_prefix .. session.holder
-  redis.call('HSET', ops_key, 'hints', (redis.call('HGET', ops_key, 'hints') or '') .. sid .. '\n')
-  redis.call('PUBLISH', worker_channel_prefix .. session.holder, sid)
+  redis.call('HSET', ops_key, 'hints', (redis.call('HGET', ops_key, 'hints') or '') .. session.sid .. '\n')
+  redis.call('PUBLISH', worker_channel_prefix .. session.holder, session.sid)
 end
 
-local function append_control(sid, session, record)
-  local length = redis.pcall('RPUSH', control_key_prefix .. sid, record)
+local function append_control(session, record)
+  local length = redis.pcall('RPUSH', control_key_prefix .. session.sid, record)
   if type(length) ~= 'number' then
     return false
   end
-  redis.call('HSET', session_key_prefix .. sid, 'control', '1')
+  redis.call('HSET', session.key, 'control', '1')
+  session.control = '1'
   if session.status == 'held' or session.status == 'disposing' then
-    hint_holder(sid, session)
-  elseif session.status == 'delayed' or session.status == 'idle' or not session.status then
-    wake(sid, session)
+    hint_holder(session)
+  elseif session.status ~= 'ready' then
+    wake(session)
   end
   return true
 end
 
 -- Interrupt and rollback append the request as usual and signal the turn that runs now, by its request id.
-local function signal_running(sid, session, when_busy)
-  local head = redis.call('LINDEX', mailbox_key_prefix .. sid, 0)
-  if session.status == 'held' and head then
+local function signal_running(session, when_busy)
+  local head = redis.call('LINDEX', session.mailbox_key, 0)
+  if head then
     local signal = { requestId = '~' .. when_busy .. '-' .. now_text, kind = when_busy, body = record_request_id(head) }
-    append_control(sid, session, make_record(signal, '', now_text))
+    append_control(session, make_record(signal, '', now_text))
   end
 end
 
-local function append_to_mailbox(sid, session, fields, when_busy)
+local function append_to_mailbox(session, record, when_busy)
   if (when_busy == 'interrupt' or when_busy == 'rollback') and session.status == 'held' then
-    signal_running(sid, session, when_busy)
+    signal_running(session, when_busy)
   end
-  local length = redis.pcall('RPUSH', mailbox_key_prefix .. sid, make_record(fields, when_busy, now_text))
+  local length = redis.pcall('RPUSH', session.mailbox_key, record)
   if type(length) ~= 'number' then
     return false
   end
   if when_busy == 'throttle' then
     session.throttled_at_ms = now_ms
-    redis.call('HSET', session_key_prefix .. sid, 'throttled_at_ms', now_text)
+    redis.call('HSET', session.key, 'throttled_at_ms', now_text)
   end
-  if not session.status or session.status == 'idle' then
-    wake(sid, session)
+  if session.waiting then
+    session.waiting[#session.waiting + 1] = record
+  elseif not session.status or session.status == 'idle' then
+    wake(session, record)
   end
   return true
 end
 
-local function accept(flat, fields, size, sid, session, lane, when_busy)
+local function accept(flat, fields, session, lane, when_busy)
   local result_key = result_key_prefix .. fields.requestId
   local known = redis.pcall('SET', result_key, marker_json(fields), 'NX', 'GET')
   if type(known) == 'table' then
-    return bury(flat, size, 'malformed', 'the result key of this requestId has a wrong type')
+    return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
   elseif known then
-    return meet_known_id(flat, fields, size, known)
+    return meet_known_id(flat, fields, known)
   end
   local appended
   if lane == 'control' then
-    appended = append_control(sid, session, make_record(fields, '', now_text))
+    appended = append_control(session, make_record(fields, '', now_text))
   else
-    appended = append_to_mailbox(sid, session, fields, when_busy)
+    appended = append_to_mailbox(session, make_record(fields, when_busy, now_text), when_busy)
   end
   if appended then
     return count('accepted')
   end
   redis.call('DEL', result_key)
-  bury(flat, size, 'malformed', 'a key of this session has a wrong type; an operator must look at it')
+  bury(flat, 'malformed', 'a key of this session has a wrong type; an operator must look at it')
   answer(fields, 'failed', 'bad_request', 'the session is damaged', true)
 end
 
-local function turn_away(flat, fields, size, code, message)
+local function turn_away(flat, fields, code, message)
   local reply = reply_json(fields, 'rejected', code, message)
   local known = redis.pcall('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'GET', 'PX', result_ttl_ms)
   if type(known) == 'table' then
-    return bury(flat, size, 'malformed', 'the result key of this requestId has a wrong type')
+    return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
   elseif known then
-    return meet_known_id(flat, fields, size, known)
+    return meet_known_id(flat, fields, known)
   end
   publish_reply(fields, reply, true)
   count('rejected:' .. code)
 end
 
 local function fields_of(flat)
-  local fields, size = {}, 0
+  local fields = {}
   for i = 1, #flat, 2 do
     fields[flat[i]] = flat[i + 1]
-    size = size + #flat[i] + #flat[i + 1]
   end
-  return fields, size
+  return fields
+end
+
+-- Which list a request goes to; void kinds need a session that is there.
+local function lane_of(fields, session)
+  local lane = LANES[fields.kind]
+  if lane == 'void' or lane == 'void-control' then
+    if not session.status then
+      return 'none'
+    end
+    return (lane == 'void-control' or fields.force == '1') and 'control' or 'session'
+  end
+  return lane
 end
 
 local function admit(flat)
-  local fields, size = fields_of(flat)
+  local fields = fields_of(flat)
   local request_id = fields.requestId
   if not request_id or not is_request_id(request_id) then
-    return bury(flat, size, 'malformed', 'field requestId must be 1-128 characters of [A-Za-z0-9_.:-]')
+    return bury(flat, 'malformed', 'field requestId must be 1-128 characters of [A-Za-z0-9_.:-]')
   end
-  local reason, message, code = fault_of(fields, size)
+  local reason, message, code = fault_of(fields)
   if reason then
-    return refuse_entry(flat, fields, size, reason, message, code)
+    return refuse_entry(flat, fields, reason, message, code)
   end
-  local sid = fields.swarmName .. ':' .. fields.clientId
-  local session = session_of(sid)
+  local session = read_session(fields.swarmName .. ':' .. fields.clientId)
   if not session then
-    return refuse_entry(flat, fields, size, 'malformed', 'the session key has a wrong type', 'bad_request')
+    return refuse_entry(flat, fields, 'malformed', 'the session key has a wrong type', 'bad_request')
   end
-  local lane = LANES[fields.kind]
-  if not session.status and (lane == 'void' or lane == 'void-control') then
+  local lane = lane_of(fields, session)
+  if lane == 'none' then
     -- Nothing to end, cancel or tell about: done, and no key is left behind.
-    count(answer(fields, 'completed', nil, nil, true) and 'accepted' or 'deduplicated')
-    return
-  end
-  if lane == 'void-control' or fields.kind == 'dispose' and fields.force == '1' then
-    lane = 'control'
+    return count(answer(fields, 'completed', nil, nil, true) and 'accepted' or 'deduplicated')
   end
   local settings = settings_of(fields.swarmName)
   local when_busy = ''
   if fields.kind == 'execute' then
     when_busy = fields.whenBusy or settings.when_busy or 'enqueue'
-    code, message = busy_verdict(fields, session, settings, when_busy)
+    code, message = busy_verdict(session, settings, when_busy)
   end
-  local list_key = (lane == 'control' and control_key_prefix or mailbox_key_prefix) .. sid
+  local list_key = lane == 'control' and control_key_prefix .. session.sid or session.mailbox_key
   if not code and list_is_full(list_key, session, settings) then
     code, message = 'mailbox_full', 'too many requests of this session are waiting; send again later'
   end
   if code then
-    return turn_away(flat, fields, size, code, message)
+    return turn_away(flat, fields, code, message)
   end
-  accept(flat, fields, size, sid, session, lane, when_busy)
+  accept(flat, fields, session, lane, when_busy)
 end
 
 -- The group is gone (flush, eviction, XGROUP DESTROY): take it up where admission stopped. Without ENTRIESREAD the
@@ -256,13 +260,13 @@ local function admit_entries(limit)
   end
   for _, entry in ipairs(entries) do
     if #entry[2] > 128 then
-      bury(entry[2], 1048577, 'malformed', 'an entry may have at most 64 fields')
+      bury(entry[2], 'malformed', 'an entry may have at most 64 fields')
     else
       -- The group's cursor has moved past this entry: an error must end in a dead letter, or the request is lost.
       local ok, failure = pcall(admit, entry[2])
       if not ok then
         failure = type(failure) == 'table' and failure.err or tostring(failure)
-        bury(entry[2], 0, 'malformed', 'admission failed: ' .. string.sub(failure, 1, 200))
+        bury(entry[2], 'malformed', 'admission failed: ' .. string.sub(failure, 1, 200))
       end
     end
   end

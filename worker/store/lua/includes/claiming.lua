@@ -12,7 +12,7 @@ local function within_limit(records)
   local bytes = 0
   for i, record in ipairs(records) do
     bytes = bytes + #record
-    if bytes > MAX_BYTES and i > 1 then
+    if i > MAX_REQUESTS or bytes > MAX_BYTES and i > 1 then
       for j = #records, i, -1 do
         records[j] = nil
       end
@@ -23,50 +23,41 @@ local function within_limit(records)
   return records
 end
 
-local function read_session(sid)
-  local found = redis.call('HMGET', session_key_prefix .. sid, 'status', 'fence', 'attempts', 'turn', 'document', 'records',
-    'disposing', 'control', 'holder', 'due_ms')
-  return {
-    status = found[1], fence = found[2], attempts = tonumber(found[3]) or 0, turn = found[4], document = found[5],
-    records = found[6], disposing = found[7], control = found[8], holder = found[9], due_ms = tonumber(found[10]) or 0,
-  }
-end
-
-local function waiting_requests(sid, session)
+local function waiting_requests(session)
   if session.due_ms > now_ms then
     return {} -- its head waits for a retry; only control was let through
   end
-  return within_limit(redis.call('LRANGE', mailbox_key_prefix .. sid, 0, MAX_REQUESTS - 1))
+  -- What was admitted in this very call need not be read again.
+  return within_limit(session.waiting or redis.call('LRANGE', session.mailbox_key, 0, MAX_REQUESTS - 1))
 end
 
 -- Everything the holder needs, by position: see `ClaimedSession` in worker/store/claims.py.
-local function describe(sid, session, mailbox)
-  local settings = settings_of(string.match(sid, '^[^:]*')) or {}
+local function describe(session, mailbox, is_suspect)
+  local sid, turn = session.sid, session.turn
+  local settings = settings_of(session.swarm_name) or {}
   local window = settings.history_window or 16
-  local has_history = session.turn and window > 0
-  answer_bytes = answer_bytes + #(session.document or '')
+  local document = turn and redis.call('HGET', session.key, 'document') or ''
+  answer_bytes = answer_bytes + #document
   return {
-    sid, session.fence, session.attempts, session.turn or '0', session.document or '', session.records or '0',
-    session.disposing or '',
+    sid, session.fence, session.attempts, is_suspect and 1 or 0, turn or '0', document, session.records or '0',
     session.control and redis.call('LRANGE', control_key_prefix .. sid, 0, -1) or {},
     mailbox,
-    has_history and redis.call('LRANGE', history_key_prefix .. sid, -window, -1) or {},
+    turn and window > 0 and redis.call('LRANGE', session.history_key, -window, -1) or {},
     settings.has_policies and redis.call('SMEMBERS', banned_key_prefix .. sid) or {},
     session.attempts > 1 and redis.call('HGETALL', journal_key_prefix .. sid) or {},
   }
 end
 
-local function claim(sid)
-  local session = read_session(sid)
-  if session.status == 'held' or session.status == 'disposing' then
+local function claim(session, is_suspect)
+  if not session or session.status == 'held' or session.status == 'disposing' then
     return -- a sid that is in no list any more; never take what somebody holds
   end
-  if not serves[string.match(sid, '^[^:]*')] then
-    handed_back[#handed_back + 1] = sid
-    redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
+  if not serves[session.swarm_name] then
+    handed_back[#handed_back + 1] = session.sid
+    redis.call('HSET', session.key, 'status', 'ready')
     return
   end
-  local mailbox = waiting_requests(sid, session)
+  local mailbox = waiting_requests(session)
   session.fence = integer((tonumber(string.match(session.fence or '', '^%d+')) or 0) + 1) .. '-' .. nonce
   if #mailbox > 0 then
     session.attempts = session.attempts + 1 -- counted before it runs, so that a request which kills workers is found out
@@ -74,10 +65,11 @@ local function claim(sid)
   if session.attempts > 1 then
     redelivered = redelivered + 1
   end
-  redis.call('HSET', session_key_prefix .. sid, 'status', session.disposing and 'disposing' or 'held', 'fence',
-    session.fence, 'holder', worker_id, 'attempts', session.attempts)
-  claimed_sids[#claimed_sids + 1] = sid
-  claimed[#claimed + 1] = describe(sid, session, mailbox)
+  session.status = session.disposing and 'disposing' or 'held'
+  redis.call('HSET', session.key, 'status', session.status, 'fence', session.fence, 'holder', worker_id, 'attempts',
+    session.attempts)
+  claimed_sids[#claimed_sids + 1] = session.sid
+  claimed[#claimed + 1] = describe(session, mailbox, is_suspect)
 end
 
 -- Sessions whose retry is due join the line.
@@ -96,7 +88,7 @@ local function wants_more()
   return #claimed_sids < free_slots and answer_bytes < MAX_ANSWER_BYTES
 end
 
-local function claim_from(list_key, limit)
+local function claim_from(list_key, limit, is_suspect)
   local taken = 0
   while taken < limit and wants_more() do
     local sids = redis.call('LPOP', list_key, math.min(limit - taken, free_slots - #claimed_sids, 64))
@@ -104,30 +96,31 @@ local function claim_from(list_key, limit)
       return
     end
     for _, sid in ipairs(sids) do
-      claim(sid)
+      claim(read_session(sid), is_suspect)
     end
     taken = taken + #sids
   end
 end
 
--- `woken` are sids that became ready in this very call; those not claimed join the line at its end.
+-- `woken` are sessions that became ready in this very call; those not claimed join the line at its end.
 local function claim_sessions(woken)
   wake_delayed()
-  claim_from(suspects_key, suspect_slots)
-  claim_from(ready_key, free_slots)
-  local waiting = {}
-  for _, sid in ipairs(woken) do
+  claim_from(suspects_key, suspect_slots, true)
+  claim_from(ready_key, free_slots, false)
+  local waiting, woken_sids = {}, {}
+  for i, session in ipairs(woken) do
+    woken_sids[i] = session.sid
     if wants_more() then
-      claim(sid)
+      claim(session, false)
     else
-      redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
-      waiting[#waiting + 1] = sid
+      redis.call('HSET', session.key, 'status', 'ready')
+      waiting[#waiting + 1] = session.sid
     end
   end
   call_in_chunks('RPUSH', ready_key, handed_back)
   call_in_chunks('RPUSH', ready_key, waiting)
   call_in_chunks('SADD', held_key, claimed_sids)
-  call_in_chunks('ZREM', sessions_key, woken)
+  call_in_chunks('ZREM', sessions_key, woken_sids)
   -- Chain the waking: whoever took part of the work, or made work it does not take, wakes the next worker.
   if #waiting > 0 or #claimed_sids > 0 and redis.call('LLEN', ready_key) > #handed_back then
     ring_bell()
@@ -138,8 +131,8 @@ end
 local function repeat_claim(sids)
   for sid in string.gmatch(sids, '[^\n]+') do
     local session = read_session(sid)
-    if session.holder == worker_id and (session.status == 'held' or session.status == 'disposing') then
-      claimed[#claimed + 1] = describe(sid, session, waiting_requests(sid, session))
+    if session and session.holder == worker_id and (session.status == 'held' or session.status == 'disposing') then
+      claimed[#claimed + 1] = describe(session, waiting_requests(session), session.attempts > 2)
     end
   end
 end

@@ -1,7 +1,7 @@
 -- First half of a commit: read each item and check it against Redis; nothing is written here.
 local function take_item()
   return {
-    sid = take(), fence = take(), source = take(), turn = take(), next = take(), opens = take() == '1',
+    sid = take(), fence = take(), source = take(), turn = take(), releases = take() == 'release', opens = take() == '1',
     dispose = take() == '1', ttl_ms = tonumber(take()), document = take(), dead_reason = take(), error = take(),
     attempts = take(), journaled = take() == '1', first_event = tonumber(take()) + 1,
     requests = take_list(), -- request_id, reply, reply_to, sequenced of each request that ends here
@@ -14,29 +14,44 @@ local function has_type(command, key, wanted)
   return not wanted or type(redis.pcall(command, key)) == 'number'
 end
 
+-- Returns the first entries of the item's list, or the status that refuses the item.
+local function read_heads(item, session)
+  if item.source == 'control' then
+    item.list_key = control_key_prefix .. item.sid
+    item.popped = 'control_popped'
+  else
+    item.list_key = session.mailbox_key
+    item.popped = 'mailbox_popped'
+  end
+  local offset = session[item.popped] or 0
+  local heads = redis.pcall('LRANGE', item.list_key, offset, offset + item.count)
+  local sent_before = redis.pcall('XLEN', session.outbox_key)
+  if heads.err or type(sent_before) ~= 'number' or not has_type('LLEN', session.history_key, item.records[1])
+      or not has_type('SCARD', banned_key_prefix .. item.sid, item.bans[1]) then
+    return nil, 'wrong_type'
+  end
+  for i = 1, item.count do
+    if not is_record_of(heads[i], item.requests[4 * i - 3]) then
+      return nil, 'moved'
+    end
+  end
+  item.is_first = sent_before == 0
+  return heads
+end
+
 local function check_item(item)
   local session, failure = fenced_session(item.sid, item.fence)
   if not session then
     return failure
   end
-  local list_key = (item.source == 'control' and control_key_prefix or mailbox_key_prefix) .. item.sid
-  local count, offset = #item.requests / 4, session.popped[item.source]
-  local waiting = redis.pcall('LRANGE', list_key, offset, offset + count)
-  local sent_before = redis.pcall('XLEN', outbox_key_prefix .. item.sid)
-  if waiting.err or type(sent_before) ~= 'number'
-      or not has_type('LLEN', history_key_prefix .. item.sid, #item.records > 0)
-      or not has_type('SCARD', banned_key_prefix .. item.sid, #item.bans > 0) then
-    session.broken = true
-    return 'wrong_type'
+  item.count = #item.requests / 4
+  item.heads, failure = read_heads(item, session)
+  if failure then
+    session.broken = true -- later turns of the session build on this one
+    return failure
   end
-  for i = 1, count do
-    if not waiting[i] or record_request_id(waiting[i]) ~= item.requests[4 * i - 3] then
-      session.broken = true
-      return 'moved'
-    end
-  end
-  session.popped[item.source] = offset + count
-  item.session, item.list_key, item.count, item.heads = session, list_key, count, waiting
-  item.more, item.is_first = waiting[count + 1] ~= nil, sent_before == 0
+  item.session = session
+  item.more = item.heads[item.count + 1] ~= nil
+  session[item.popped] = (session[item.popped] or 0) + item.count
   return 'ok'
 end

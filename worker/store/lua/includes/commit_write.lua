@@ -12,10 +12,11 @@ end
 -- A reply without a seq belongs to no turn: it is published as it is and stays out of the outbox. The outbox of a
 -- session that ends goes with the session.
 local function write_reply(item, request_id, reply, reply_to, sequenced)
-  local data = sequenced and with_seq(item.session, reply) or reply
+  local session = item.session
+  local data = sequenced and with_seq(session, reply) or reply
   redis.call('SET', result_key_prefix .. request_id, data, 'PX', result_ttl_ms)
   if sequenced and not item.dispose then
-    keep_and_publish(item.session, item.sid, data, outbox_max)
+    keep_and_publish(session, data, outbox_max)
   else
     redis.call('PUBLISH', client_channel_prefix .. item.sid, data)
   end
@@ -33,26 +34,37 @@ local function write_replies(item)
   end
 end
 
+-- The events of a turn as one JSON list, by one concatenation.
+local function json_list(texts)
+  local parts = { '[' }
+  for i, text in ipairs(texts) do
+    parts[2 * i] = text
+    parts[2 * i + 1] = ','
+  end
+  parts[2 * #texts + 1] = ']'
+  return table.concat(parts)
+end
+
 local function write_events(item)
-  publish_events(item.sid, item.events, item.first_event)
-  if #item.events > 0 and events_max ~= '0' then
-    redis.call('XADD', events_key, 'MAXLEN', '~', events_max, '*', 'data', '[' .. table.concat(item.events, ',') .. ']')
+  publish_events(item.session, item.events, item.first_event)
+  if item.events[1] and events_max ~= '0' then
+    redis.call('XADD', events_key, 'MAXLEN', '~', events_max, '*', 'data', json_list(item.events))
   end
 end
 
 local function write_history(item)
-  if #item.records == 0 then
+  local records, history_key, length = item.records, item.session.history_key, 0
+  if not records[1] then
     return
   end
-  local history_key, length = history_key_prefix .. item.sid, 0
-  for first = 1, #item.records, 1000 do
-    length = redis.call('RPUSH', history_key, unpack(item.records, first, math.min(first + 999, #item.records)))
+  for first = 1, #records, 1000 do
+    length = redis.call('RPUSH', history_key, unpack(records, first, math.min(first + 999, #records)))
   end
   if length > history_max then
     redis.call('LTRIM', history_key, -history_max, -1)
     length = history_max
   end
-  item.session.records = integer(length)
+  item.session.new_records = length
 end
 
 local function write_bans(item)
@@ -83,88 +95,87 @@ local function pop_requests(item)
     redis.call('LPOP', item.list_key, item.count)
   end
   if item.source == 'control' and redis.call('LLEN', item.list_key) == 0 then
-    redis.call('HDEL', session_key_prefix .. item.sid, 'control')
+    redis.call('HDEL', item.session.key, 'control')
     item.session.control = false
   end
 end
 
-local function delete_session(sid)
-  redis.call('DEL', session_key_prefix .. sid, history_key_prefix .. sid, outbox_key_prefix .. sid, journal_key_prefix .. sid)
-end
-
 -- What waits opens a fresh session: it keeps its lists, and nothing else of the old one.
-local function begin_afresh(sid, control)
-  redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
-  if control then
-    redis.call('HSET', session_key_prefix .. sid, 'control', '1')
+local function begin_afresh(session)
+  redis.call('HSET', session.key, 'status', 'ready')
+  if session.control then
+    redis.call('HSET', session.key, 'control', '1')
   end
-  ready[#ready + 1] = sid
+  ready[#ready + 1] = session.sid
 end
 
-local function expire_keys(item)
-  local life_ms = integer(item.ttl_ms + grace_ms)
-  redis.call('PEXPIRE', session_key_prefix .. item.sid, life_ms)
-  redis.call('PEXPIRE', history_key_prefix .. item.sid, life_ms)
-  redis.call('PEXPIRE', outbox_key_prefix .. item.sid, life_ms)
+local function expire_keys(session, life_ms)
+  redis.call('PEXPIRE', session.key, life_ms)
+  redis.call('PEXPIRE', session.history_key, life_ms)
+  redis.call('PEXPIRE', session.outbox_key, life_ms)
 end
 
 -- The status the session gets when its holder lets go, and the index that goes with it.
-local function status_after_release(item, mailbox_waits, control_waits)
-  local sid, due_ms = item.sid, item.session.due_ms
-  if control_waits or mailbox_waits and due_ms <= now_ms then
-    ready[#ready + 1] = sid
+local function status_after_release(item, mailbox_waits)
+  local session = item.session
+  if session.control or mailbox_waits and session.due_ms <= now_ms then
+    ready[#ready + 1] = session.sid
     return 'ready'
   elseif mailbox_waits then
-    redis.call('ZADD', delayed_key, due_ms, sid)
+    redis.call('ZADD', delayed_key, session.due_ms, session.sid)
     return 'delayed'
   end
   idle[#idle + 1] = integer(now_ms + item.ttl_ms)
-  idle[#idle + 1] = sid
+  idle[#idle + 1] = session.sid
   return 'idle'
 end
 
-local function write_session(item)
-  local sid, session = item.sid, item.session
-  local releases = item.next == 'release'
-  local fields = { 'seq', integer(session.seq) }
-  local function set(name, value)
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
+-- Returns true when nothing is left to write because the session is gone.
+local function release(item)
+  local session, mailbox_waits = item.session, item.more
+  if item.source == 'control' then
+    mailbox_waits = redis.call('LLEN', session.mailbox_key) > 0
   end
+  released[#released + 1] = session.sid
+  if item.dispose or not session.turn and not mailbox_waits and not session.control then
+    redis.call('DEL', session.key, session.history_key, session.outbox_key, journal_key_prefix .. session.sid)
+    if mailbox_waits or session.control then
+      begin_afresh(session)
+    end
+    return true
+  end
+  session.status = status_after_release(item, mailbox_waits)
+end
+
+local function write_session(item)
+  local session = item.session
   if item.opens then
     session.turn = item.turn
-    set('turn', item.turn)
+  end
+  if item.releases and release(item) then
+    return
+  end
+  local fields = { 'seq', integer(session.seq), 'status', session.status }
+  local count = 4
+  local function set(name, value)
+    fields[count + 1], fields[count + 2] = name, value
+    count = count + 2
   end
   if item.source == 'mailbox' then
-    set('attempts', releases and '0' or '1') -- a kept session runs its new head under the same claim
+    set('attempts', item.releases and '0' or '1') -- a kept session runs its new head under the same claim
   end
-  if session.records then
-    set('records', session.records)
+  if item.opens then
+    set('turn', item.turn)
+  end
+  if session.new_records then
+    set('records', session.new_records)
   end
   if item.document ~= '=' then
     set('document', string.sub(item.document, 2))
   end
-  local status
-  if releases then
-    local mailbox_waits = item.more
-    if item.source == 'control' then
-      mailbox_waits = redis.call('LLEN', mailbox_key_prefix .. sid) > 0
-    end
-    released[#released + 1] = sid
-    if item.dispose or not session.turn and not mailbox_waits and not session.control then
-      delete_session(sid)
-      if mailbox_waits or session.control then
-        begin_afresh(sid, session.control)
-      end
-      return
-    end
-    status = status_after_release(item, mailbox_waits, session.control)
-    session.status = status
-    set('status', status)
-  end
-  redis.call('HSET', session_key_prefix .. sid, unpack(fields))
-  if status == 'idle' then
-    expire_keys(item)
+  redis.call('HSET', session.key, unpack(fields))
+  if session.status == 'idle' then
+    expire_keys(session, integer(item.ttl_ms + grace_ms))
   end
 end
 
@@ -174,7 +185,7 @@ local function write_item(item)
     bury_heads(item)
   end
   for _, data in ipairs(item.out) do
-    keep_and_publish(item.session, item.sid, with_seq(item.session, data), outbox_max)
+    keep_and_publish(item.session, with_seq(item.session, data), outbox_max)
   end
   write_replies(item)
   write_events(item)
@@ -184,7 +195,7 @@ local function write_item(item)
     clear_journal(item)
   end
   if item.is_first and item.session.sent and not item.dispose then
-    fit_stream(outbox_key_prefix .. item.sid)
+    fit_stream(item.session.outbox_key)
   end
   write_session(item)
 end

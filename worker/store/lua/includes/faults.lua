@@ -36,6 +36,10 @@ local function fault_of_reply_to(fields)
   end
 end
 
+local function usable(text)
+  return text and #text <= 512 and not string.find(text, '%c') and text or nil
+end
+
 local function fault_of_options(fields)
   local deadline_ms, force, when_busy = fields.deadlineMs, fields.force, fields.whenBusy
   if deadline_ms and not string.find(deadline_ms, '^%d+$') or deadline_ms and #deadline_ms > 15 then
@@ -46,14 +50,12 @@ local function fault_of_options(fields)
     return 'bad_request', 'whenBusy must be enqueue, reject, interrupt, rollback, coalesce or throttle', 'bad_request'
   end
   -- Tracing must never cost a request: what is not usable is left out.
-  for _, name in ipairs({ 'traceparent', 'tracestate', 'sentAtMs' }) do
-    if fields[name] and (#fields[name] > 512 or string.find(fields[name], '%c')) then
-      fields[name] = nil
-    end
-  end
+  fields.traceparent = usable(fields.traceparent)
+  fields.tracestate = usable(fields.tracestate)
+  fields.sentAtMs = usable(fields.sentAtMs)
 end
 
-local function fault_of(fields, size)
+local function fault_of(fields)
   local reason, message, code = fault_of_names(fields)
   if reason then
     fault_of_reply_to(fields)
@@ -62,7 +64,7 @@ local function fault_of(fields, size)
   reason, message, code = fault_of_reply_to(fields)
   if reason then
     return reason, message, code
-  elseif #(fields.body or '') > body_max_bytes or size > body_max_bytes + 8192 then
+  elseif #(fields.body or '') > body_max_bytes then
     return 'too_large', 'the body may have at most ' .. body_max_bytes .. ' bytes', 'bad_request'
   elseif not LANES[fields.kind] then
     return 'unknown_kind', 'no such kind of request', 'bad_request'

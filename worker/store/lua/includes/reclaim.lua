@@ -1,22 +1,50 @@
 -- Take everything from workers whose lease is over. `since` is when the caller's own unbroken row of renewals began:
 -- after an outage of Redis every lease looks expired although the workers live, so nobody takes from anybody before
 -- having renewed without a break for one whole lease.
-local function give_back(sid, worker_id)
+--
+-- A session lost for the first time runs again at once, at the front of the line. One that was lost before may hold the
+-- request that kills workers: it becomes a suspect, and a worker holds one suspect at a time, so it takes no innocent
+-- session down again. Sessions lost for the second time together share the blame, and none of them is charged for it.
+local function give_back(sid, worker_id, shared)
   local session_key = session_key_prefix .. sid
   local held = redis.call('HMGET', session_key, 'holder', 'fence', 'attempts')
   if held[1] ~= worker_id then
     return false
   end
   -- The nonce goes, so the old holder's fence matches nothing from here on, even before the next claim.
-  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2], '^%d+') .. '-')
-  if (tonumber(held[3]) or 0) > 0 then
-    -- Its head request was being tried when the holder died. It may be what killed it, so it must not run next to
-    -- innocent sessions again: suspects are claimed one at a time.
-    redis.call('RPUSH', suspects_key, sid)
-  else
-    redis.call('LPUSH', ready_key, sid)
+  local attempts = tonumber(held[3]) or 0
+  redis.call(attempts > 1 and 'RPUSH' or 'LPUSH', attempts > 1 and suspects_key or ready_key, sid)
+  if attempts == 2 and shared then
+    attempts = 1
   end
+  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2], '^%d+') .. '-',
+    'attempts', attempts)
   return true
+end
+
+-- Tell whether a worker held more than one session that had been lost before.
+local function shares_blame(sids)
+  local lost_before = 0
+  for _, sid in ipairs(sids) do
+    if (tonumber(redis.call('HGET', session_key_prefix .. sid, 'attempts')) or 0) > 1 then
+      lost_before = lost_before + 1
+    end
+  end
+  return lost_before > 1
+end
+
+-- Returns how many sessions were given back.
+local function give_back_all(worker_id)
+  local held_key, given_back = held_key_prefix .. worker_id, 0
+  local sids = redis.call('SMEMBERS', held_key)
+  local shared = shares_blame(sids)
+  for _, sid in ipairs(sids) do
+    if give_back(sid, worker_id, shared) then
+      given_back = given_back + 1
+    end
+  end
+  redis.call('DEL', held_key)
+  return given_back
 end
 
 local function reclaim_dead_workers(since, lease_ms)
@@ -27,13 +55,7 @@ local function reclaim_dead_workers(since, lease_ms)
   local dead_workers = redis.call('ZRANGEBYSCORE', workers_key, '-inf', '(' .. now_text)
   for _, worker_id in ipairs(dead_workers) do
     redis.call('ZREM', workers_key, worker_id)
-    local held_key = held_key_prefix .. worker_id
-    for _, sid in ipairs(redis.call('SMEMBERS', held_key)) do
-      if give_back(sid, worker_id) then
-        reclaimed = reclaimed + 1
-      end
-    end
-    redis.call('DEL', held_key)
+    reclaimed = reclaimed + give_back_all(worker_id)
   end
   return reclaimed
 end

@@ -1,15 +1,19 @@
 -- A mailbox or control entry is one string: a header line of tab-separated fields, then the body as it came.
 -- Splitting it costs no decoder on either side; the body is last, so it may hold any byte.
 -- Header: request_id kind when_busy force reply_to deadline_ms accepted_at_ms sent_at_ms traceparent tracestate
-local function make_record(fields, when_busy, now_ms)
-  return table.concat({
-    fields.requestId, fields.kind, when_busy, fields.force or '', fields.replyTo or '', fields.deadlineMs or '',
-    now_ms, fields.sentAtMs or '', fields.traceparent or '', fields.tracestate or '',
-  }, '\t') .. '\n' .. (fields.body or '{}')
+local function make_record(fields, when_busy, now_text)
+  return fields.requestId .. '\t' .. fields.kind .. '\t' .. when_busy .. '\t' .. (fields.force or '') .. '\t'
+    .. (fields.replyTo or '') .. '\t' .. (fields.deadlineMs or '') .. '\t' .. now_text .. '\t' .. (fields.sentAtMs or '')
+    .. '\t' .. (fields.traceparent or '') .. '\t' .. (fields.tracestate or '') .. '\n' .. (fields.body or '{}')
 end
 
 local function record_request_id(record)
-  return string.match(record, '^[^\t]*')
+  return string.sub(record, 1, string.find(record, '\t', 1, true) - 1)
+end
+
+-- Tell whether a record is that of a request; costs no new string.
+local function is_record_of(record, request_id)
+  return record and string.find(record, request_id, 1, true) == 1 and string.byte(record, #request_id + 1) == 9
 end
 
 -- The stream fields a record was made of, for dead letters: flat list of names (with prefix) and values.

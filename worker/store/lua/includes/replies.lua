@@ -9,11 +9,14 @@ local function reply_json(fields, status, code, message)
   })
 end
 
+-- A valid client id holds no backslash and no control character: only a quote needs care.
 local function marker_json(fields)
-  return table.concat({
-    '{"v":1,"requestId":"', fields.requestId, '","clientId":', cjson.encode(fields.clientId), ',"swarmName":"',
-    fields.swarmName, '","status":"accepted"}',
-  })
+  local client_id = fields.clientId
+  if string.find(client_id, '"', 1, true) then
+    client_id = string.gsub(client_id, '"', '\\"')
+  end
+  return '{"v":1,"requestId":"' .. fields.requestId .. '","clientId":"' .. client_id .. '","swarmName":"'
+    .. fields.swarmName .. '","status":"accepted"}'
 end
 
 -- Publish where the sender listens; `reachable` is false when its names must not become part of a channel.
