@@ -111,6 +111,8 @@ class Supervisor:
             child.send(signal.SIGTERM)
         await self._relay(child, child.process)
         code = await child.process.wait()
+        if self._stopping.is_set() and code == -signal.SIGTERM:
+            return EXIT_OK  # our SIGTERM met it before it could handle signals: it had taken nothing on
         return code if code >= 0 else 128 - code  # as shells count what a signal ended
 
     async def _relay(self, child: Child, process: Process) -> None:
