@@ -82,9 +82,6 @@ class Settings(BaseSettings):
     # limits
     result_ttl_s: int = Field(300, ge=1, description="life of a terminal reply; also the dedup window")
     body_max_bytes: int = Field(262_144, ge=1024, description="largest body of a request")
-    output_max_bytes: int = Field(1_048_576, ge=1024, description="largest output of a turn")
-    document_max_bytes: int = Field(1_048_576, ge=1024, description="largest state document of a session")
-    mailbox_max: int = Field(1000, ge=1, description="requests that may wait for one session")
     history_max: int = Field(1000, ge=1, description="chat records kept per session")
     outbox_max: int = Field(1000, ge=1, description="items kept per session for clients that resume")
     events_max: int = Field(100_000, ge=0, description="entries of the events stream; 0 switches it off")

@@ -5,7 +5,6 @@ import contextlib
 import signal
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from uuid import uuid4
 
 import structlog
@@ -13,12 +12,14 @@ import structlog
 from schemas.keyspace import ShardKeys
 from worker.definitions.app import App
 from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK
-from worker.housekeeping.chores import Household
+from worker.housekeeping.chores import CALLER_ID, Household
+from worker.housekeeping.outlet import Outlet
 from worker.housekeeping.supervise import HousekeepingPlan, supervise_housekeeping
 from worker.lane.observers import Observers
 from worker.lane.shard_lane import LaneRules, ShardLane
 from worker.lane.slots import Slots
 from worker.lane.worker import Worker
+from worker.observe.build import build_info
 from worker.observe.health import Health
 from worker.observe.logs import Logs
 from worker.observe.metrics import Metrics
@@ -39,14 +40,14 @@ async def run_worker(app: App, settings: Settings) -> int:
     Prints one line `READY worker_id=… shards=…` on standard output when it serves. Raises `ConfigurationError` and
     `QueueUnavailable`, but only before that.
     """
-    worker_id = uuid4().hex
+    worker_id = uuid4().hex[:16]  # 64 random bits; it stands in every held session
     observers = _observers(settings, worker_id)
     await _check_redis(settings)
     async with contextlib.AsyncExitStack() as stack:
         address = stack.enter_context(_pages(settings, observers))
         worker = await stack.enter_async_context(_worker(app, settings, worker_id, observers))
         if settings.housekeeping:
-            await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
+            await stack.enter_async_context(_housekeeping(settings, observers))
         stopping = Stopping(worker)
         with stopping.installed():
             print(f"READY worker_id={worker_id} shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
@@ -109,7 +110,7 @@ def _observers(settings: Settings, worker_id: str) -> Observers:
     logs = Logs(level=settings.log_level, log_format=settings.log_format, turns=settings.log_turns)
     logs.set_up(worker_id=worker_id)
     metrics = Metrics(
-        build={"version": version("swarmline")},
+        build=build_info(),
         wait_buckets_s=settings.wait_buckets_s,
         turn_buckets_s=settings.turn_buckets_s,
     )
@@ -122,7 +123,7 @@ def _pages(settings: Settings, observers: Observers) -> Generator[str]:
     if settings.metrics_port < 0:
         yield ""
         return
-    pages = Pages(observers.health, observers.metrics.registry, {"version": version("swarmline")})
+    pages = Pages(observers.health, observers.metrics.registry, build_info())
     server = MetricsServer(pages, host=settings.metrics_host, port=settings.metrics_port)
     server.start()
     try:
@@ -152,25 +153,26 @@ async def _worker(app: App, settings: Settings, worker_id: str, observers: Obser
 
 
 @contextlib.asynccontextmanager
-async def _housekeeping(settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[None]:
+async def _housekeeping(settings: Settings, observers: Observers) -> AsyncGenerator[None]:
     url = settings.redis_url.get_secret_value()
     lease_ms = int(settings.lease_s * 1000)
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
-    housekeepers = [ShardHousekeeper(url, keys, f"housekeeping-{worker_id}", lease_ms) for keys in shards]
+    housekeepers = [ShardHousekeeper(url, keys, CALLER_ID, lease_ms) for keys in shards]
+    outlet = Outlet(url, settings.namespace, settings.shards)
     plan = HousekeepingPlan(
         redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
     )
     metrics = observers.metrics
     task = asyncio.create_task(
-        supervise_housekeeping(plan, Household(housekeepers, metrics.cluster, metrics.redis_error))
+        supervise_housekeeping(plan, Household(housekeepers, metrics.cluster, metrics.redis_error, outlet))
     )
     try:
         yield
     finally:
         task.cancel()
         await asyncio.wait((task,))
-        for housekeeper in housekeepers:
-            await housekeeper.close()
+        for part in (outlet, *housekeepers):
+            await part.close()
 
 
 def _limits(settings: Settings) -> ShardLimits:

@@ -1,9 +1,9 @@
 """A housekeeper that keeps no house: it notes what was asked of it."""
 
+from worker.core.cluster_sample import ClusterSample
 from worker.errors import QueueUnavailable
 from worker.housekeeping.chores import Household
 from worker.housekeeping.outlet import Outlet
-from worker.observe.metrics import ClusterSample
 
 QUIET = ClusterSample(
     stream_length=0,

@@ -7,8 +7,9 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from worker.core.cluster_sample import ClusterSample
 from worker.observe import metrics as metrics_module
-from worker.observe.metrics import CLUSTER_GAUGES, ClusterSample, Metrics
+from worker.observe.metrics import CLUSTER_GAUGES, Metrics
 
 #: what counts things and has no unit
 COUNTS = {"slots", "inflight", "stream_length", "stream_lag", "workers_live", "dead_letters"}

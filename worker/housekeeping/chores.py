@@ -8,13 +8,15 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 from arq.cron import CronJob, cron
 
+from worker.core.cluster_sample import ClusterSample
 from worker.errors import QueueUnavailable
 from worker.housekeeping.outlet import Outlet
-from worker.observe.metrics import ClusterSample
 
 #: where a chore finds the household in arq's context
 HOUSEHOLD = "household"
 #: well below a lease: the script takes a longer pause between two calls for an outage
+#: all who do the chores share one name: whoever takes the next tick goes on where the last one stopped
+CALLER_ID = "housekeeping"
 RECLAIM_EVERY_S = 2
 TRIM_EVERY_S = 15
 SAMPLE_EVERY_S = 5

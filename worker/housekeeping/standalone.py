@@ -12,7 +12,7 @@ import structlog
 from arq.connections import RedisSettings
 
 from schemas.keyspace import ShardKeys
-from worker.housekeeping.chores import Household
+from worker.housekeeping.chores import CALLER_ID, Household
 from worker.housekeeping.outlet import Outlet
 from worker.housekeeping.supervise import HousekeepingPlan, worker_options
 from worker.observe.build import build_info
@@ -20,9 +20,6 @@ from worker.observe.metrics import Metrics
 from worker.observe.server import MetricsServer, Pages
 from worker.settings import Settings, load_settings
 from worker.store.housekeeper import ShardHousekeeper
-
-#: all who do the chores share one name: whoever takes the next tick goes on where the last one stopped
-CALLER_ID = "housekeeping"
 
 log = structlog.get_logger(__name__)
 

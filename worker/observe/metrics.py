@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from worker.clock import monotonic
+from worker.core.cluster_sample import ClusterSample
 from worker.observe.tally import Distribution, Tally, Turns, histogram
 
 PREFIX = "swarmline_"
@@ -46,20 +47,6 @@ VERDICTS = {
 WAIT_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0)
 #: doubling from 10 ms to 82 s: a turn takes as long as its model calls
 TURN_BUCKETS_S = tuple(round(0.01 * 2**step, 2) for step in range(14))
-
-
-@dataclass(frozen=True, slots=True)
-class ClusterSample:
-    """Figures of the whole cluster at one moment: of one shard, or the sum over all."""
-
-    stream_length: int
-    stream_lag: int | None  # None: Redis can't tell
-    oldest_waiting_s: float
-    workers_live: int
-    sessions_active: int
-    ready: int
-    delayed: int
-    dead: int
 
 
 #: gauge without prefix -> (field of ClusterSample, help)
