@@ -46,7 +46,7 @@ async def use_tools(turn: OpenTurn, agent: Agent, mode: str, message: Completion
     for call in calls:
         one = await _prepared(turn, agent, call, offer)
         if one is None:
-            return await give_up(turn, agent, mode, f"tool call {call.name} {dumps(call.arguments)} is not valid")
+            return await give_up(turn, agent, mode, f"tool call {call.name} {dumps(dict(call.arguments))} is not valid")
         prepared.append(one)
     return await _made(turn, agent, mode, prepared)
 
@@ -174,7 +174,7 @@ async def _failed(turn: OpenTurn, agent: Agent, one: Prepared, error: Exception)
         await tell(turn, agent.name, tool.callbacks.on_call_error, call, error)
     if agent.callbacks.on_tool_error is not None:
         await tell(turn, agent.name, agent.callbacks.on_tool_error, call.name, error)
-    return f"tool call {call.name} {dumps(call.arguments)} failed"
+    return f"tool call {call.name} {dumps(dict(call.arguments))} failed"
 
 
 def _journal(turn: OpenTurn, batch: Batch, start: Mark, number: int, one: Prepared) -> None:

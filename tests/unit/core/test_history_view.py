@@ -1,0 +1,109 @@
+"""What a model sees of a history (spec, section 8)."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker import Message, ToolCall
+from worker.core.history import LazyView, message_of, record_of, text_record, view
+
+ROLES = ("user", "assistant", "system", "developer", "tool", "resque", "flush")
+names = st.sampled_from(["a", "b"])
+ids = st.sampled_from(["1", "2", "3"])
+arguments = st.dictionaries(st.sampled_from(["x", "y"]), st.integers(), max_size=1)
+calls = st.lists(st.builds(ToolCall, ids, names, arguments), max_size=2).map(tuple)
+messages = st.builds(
+    Message,
+    role=st.sampled_from(ROLES),
+    content=st.sampled_from(["", "x", "y z", "ä"]),
+    agent_name=names,
+    mode=st.sampled_from(["user", "tool"]),
+    tool_calls=calls,
+    tool_call_id=ids,
+    payload=st.none(),
+).map(lambda message: message if message.role == "assistant" else message._replace(tool_calls=()))
+histories = st.lists(messages, max_size=30)
+
+
+@given(histories, names, st.integers(0, 20))
+def test_never_more_than_keep_messages_besides_system(records: list[Message], agent: str, keep: int) -> None:
+    assert sum(m.role != "system" for m in view(records, agent, keep)) <= keep
+
+
+@given(histories, names)
+def test_every_tool_call_has_its_output_and_the_other_way_round(records: list[Message], agent: str) -> None:
+    seen = view(records, agent, 15)
+    assert {c.id for m in seen for c in m.tool_calls} == {m.tool_call_id for m in seen if m.role == "tool"}
+
+
+@given(histories, names)
+def test_calls_and_outputs_of_other_agents_are_hidden(records: list[Message], agent: str) -> None:
+    assert all(m.agent_name == agent for m in view(records, agent, 15) if m.role in ("tool", "system") or m.tool_calls)
+
+
+@given(histories, histories, names, st.sampled_from(["resque", "flush"]))
+def test_a_cut_hides_everything_before_it(
+    before: list[Message], after: list[Message], agent: str, cut: str
+) -> None:
+    assert view([*before, Message(cut, "why"), *after], agent, 15) == view(after, agent, 15)
+
+
+@given(histories, names)
+def test_nothing_without_content_and_calls_is_shown(records: list[Message], agent: str) -> None:
+    assert all(m.content or m.tool_calls for m in view(records, agent, 15))
+
+
+@given(histories, names, st.integers(0, 20))
+def test_system_messages_come_first_and_both_parts_keep_their_order(
+    records: list[Message], agent: str, keep: int
+) -> None:
+    numbered = [m._replace(payload=i) for i, m in enumerate(records)]
+    seen = view(numbered, agent, keep)
+    systems = [m for m in seen if m.role == "system"]
+    assert seen[: len(systems)] == systems
+    for part in (systems, seen[len(systems) :]):
+        order = [int(str(m.payload)) for m in part]
+        assert order == sorted(order)
+
+
+@given(histories, names)
+def test_all_system_messages_since_the_cut_are_kept(records: list[Message], agent: str) -> None:
+    fresh: list[Message] = []
+    for m in records:
+        fresh = [] if m.role in ("resque", "flush") else [*fresh, m]
+    expected = [m for m in fresh if m.role == "system" and m.agent_name == agent and (m.content or m.tool_calls)]
+    shown = [m for m in view(records, agent, 0) if m.role == "system"]
+    assert shown == expected
+
+
+@given(messages, st.none() | st.dictionaries(st.text(max_size=3), st.integers()))
+def test_a_record_reads_back_as_the_message_it_was(message: Message, payload: object) -> None:
+    full = message._replace(payload=payload)  # type: ignore[arg-type]
+    assert message_of(record_of(full)) == full
+
+
+def test_a_record_without_extras_has_the_four_plain_keys() -> None:
+    assert text_record("user", 'a "b"', "triage", "user") == (
+        '{"role":"user","content":"a \\"b\\"","agentName":"triage","mode":"user"}'
+    )
+
+
+def test_keep_messages_zero_hides_even_the_question() -> None:
+    assert view([Message("user", "hi", "a", "user")], "a", 0) == []
+
+
+def test_a_lazy_view_shows_lines_then_window_then_turn_and_does_not_grow() -> None:
+    records = [text_record("user", "two", "a", "user")]
+    seen: Sequence[Message] = LazyView(
+        (Message("system", "be kind"),),
+        [text_record("user", "one", "a", "user").encode()],
+        records,
+        agent_name="a",
+        keep_messages=5,
+    )
+    records.append(text_record("assistant", "three", "a", "tool"))
+    assert [m.content for m in seen] == ["be kind", "one", "two"]
+    assert len(seen) == 3
+    assert seen[-1].content == "two"
+    assert [m.content for m in reversed(seen)] == ["two", "one", "be kind"]
