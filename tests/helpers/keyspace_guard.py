@@ -40,7 +40,7 @@ UNDER_WAY = b'"status":"accepted"'
 
 SHARD_KEY = re.compile(r"(?P<base>[^{}]+:\{\d+\}:)(?P<rest>.+)", re.DOTALL)
 META = re.compile(r"[A-Za-z0-9_.-]+:meta")
-ALLOWED = re.compile(r"arq:.*", re.DOTALL)
+ALLOWED = re.compile(r"arq:.*|[^{}]+:arq(:health-check)?", re.DOTALL)
 
 
 def faults(client: "redis.Redis[bytes]") -> list[str]:

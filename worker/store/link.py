@@ -21,6 +21,9 @@ Argument: TypeAlias = str | bytes | int
 #: an answer of Redis: None, int, bytes or a list of these; checked by whoever knows its shape
 Answer: TypeAlias = Any
 
+#: hiredis types this as a tuple of exactly one part
+_pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)
+
 
 class QueueFull(QueueUnavailable):
     """Redis has reached its maxmemory and refuses to grow; what drains it is still allowed."""
@@ -72,7 +75,7 @@ class Link:
         connection = self._connection
         try:
             async with asyncio.timeout(self._timeout_s):
-                await connection.send_packed_command(hiredis.pack_command(("SUBSCRIBE", channel)), check_health=False)
+                await connection.send_packed_command(_pack(("SUBSCRIBE", channel)), check_health=False)
             while True:
                 kind, _, data = cast("list[Answer]", await connection.read_response(disable_decoding=True))
                 if kind == b"message":
@@ -96,7 +99,7 @@ class Link:
     ) -> Answer:
         try:
             async with asyncio.timeout(timeout_s):
-                await connection.send_packed_command(hiredis.pack_command(arguments), check_health=False)
+                await connection.send_packed_command(_pack(arguments), check_health=False)
                 return cast("Answer", await connection.read_response(disable_decoding=True))
         except BaseException as error:
             # Whatever broke the exchange, an answer may still be under way on this connection: never read it later
