@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from producers import Producer, QueueUnavailable
+from producers import Producer, QueueUnavailable, replies
 from tests.conftest import StartServer
 from tests.helpers.eventually import eventually
 from tests.helpers.proxy import Proxy
@@ -135,7 +135,19 @@ async def test_a_request_whose_answer_is_missing_may_be_accepted(start_server: S
     assert unavailable.value.may_be_accepted
 
 
-async def test_a_frozen_server_is_given_up_and_found_again(start_server: StartServer) -> None:
+async def test_a_frozen_server_is_given_up(start_server: StartServer) -> None:
+    server = start_server()
+    async with Producer(server.url, answer_timeout_s=0.2, connect_timeout_s=0.2) as producer:
+        server.pause()
+        try:
+            with pytest.raises(QueueUnavailable, match=r"did not answer|no connection"):
+                await producer.send("alice", "support", "connect", timeout_s=2)
+        finally:
+            server.resume()
+        assert await producer.send("alice", "support", "connect", timeout_s=GUARD_S)
+
+
+async def test_a_call_outlasts_a_dead_network(start_server: StartServer) -> None:
     server = start_server(tcp=True)
     async with (
         Responder(server.url) as responder,
@@ -147,23 +159,34 @@ async def test_a_frozen_server_is_given_up_and_found_again(start_server: StartSe
         await asyncio.wait([call], timeout=1.0)
         assert not call.done()
         proxy.heal()
-        proxy.cut()
-        async with asyncio.timeout(GUARD_S):
-            assert (await call).output == "Hi"
-        assert len(set(responder.request_ids)) == 1
+        reply = await asyncio.wait_for(call, GUARD_S)
+        assert set(responder.request_ids) == {reply.request_id}
+
+
+async def test_after_a_cut_the_results_of_all_who_wait_are_read(
+    responder: Responder, redis: Redis, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replies, "FIRST_POLL_S", 1_000.0)  # no safety net but the one under test
+    responder.is_publishing = False
+    async with Producer(redis_url) as producer:
+        call = asyncio.create_task(producer.execute("alice", "support", "Hi", timeout_s=300))
+        await eventually(lambda: responder.entries)
+        await eventually(lambda: redis.exists(responder.keys.result(responder.request_ids[0])))
+        await redis.client_kill_filter(_type="pubsub")
+        assert (await asyncio.wait_for(call, GUARD_S)).output == "Hi"
 
 
 async def test_a_full_redis_refuses_at_once(start_server: StartServer) -> None:
     server = start_server(options=("--maxmemory", "1"))
     async with Producer(server.url) as producer:
         with pytest.raises(QueueUnavailable, match=r"maxmemory.*was not accepted"):
-            await producer.execute("alice", "support", "Hi", timeout_s=GUARD_S)
+            await asyncio.wait_for(producer.execute("alice", "support", "Hi", timeout_s=300), GUARD_S)
 
 
 async def test_a_wrong_password_is_told_at_once(redis_url: str) -> None:
     path = redis_url.removeprefix("unix://")
     with pytest.raises(QueueUnavailable, match="password"):
-        await Producer(f"unix://nobody:wrong@{path}", connect_timeout_s=GUARD_S).open()
+        await asyncio.wait_for(Producer(f"unix://nobody:wrong@{path}", connect_timeout_s=300).open(), GUARD_S)
 
 
 async def test_a_user_who_may_not_subscribe_is_told_so(redis: Redis, redis_url: str) -> None:
@@ -171,7 +194,7 @@ async def test_a_user_who_may_not_subscribe_is_told_so(redis: Redis, redis_url: 
     path = redis_url.removeprefix("unix://")
     try:
         with pytest.raises(QueueUnavailable, match="refused the subscription"):
-            await Producer(f"unix://deaf:x@{path}", connect_timeout_s=GUARD_S).open()
+            await asyncio.wait_for(Producer(f"unix://deaf:x@{path}", connect_timeout_s=300).open(), GUARD_S)
     finally:
         await redis.acl_deluser("deaf")
 
