@@ -33,19 +33,21 @@ async def test_a_refused_message_is_answered_with_the_ban_message_and_leaves_no_
 async def test_the_first_policy_that_refuses_speaks_and_later_ones_are_not_asked() -> None:
     asked: list[str] = []
 
-    def watching(name: str, verdict: bool) -> Policy:
+    def watching(name: str, *, verdict: bool) -> Policy:
         def validate(_message: str, _session: SessionInfo) -> bool:
             asked.append(name)
             return verdict
 
         return Policy(name, validate_input=validate, ban_message=name)
 
-    reply = await stage(watching("a", True), watching("b", False), watching("c", False)).say("hi")
+    reply = await stage(watching("a", verdict=True), watching("b", verdict=False), watching("c", verdict=False)).say(
+        "hi"
+    )
     assert (reply.output, asked) == ("b", ["a", "b"])
 
 
 @pytest.mark.parametrize("verdict", [True, False])
-async def test_an_async_validator_is_awaited(verdict: bool) -> None:
+async def test_an_async_validator_is_awaited(*, verdict: bool) -> None:
     async def validate(_message: str, _session: SessionInfo) -> bool:
         return verdict
 

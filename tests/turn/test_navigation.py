@@ -94,7 +94,9 @@ async def test_a_tool_that_navigates_and_says_nothing_lets_the_new_agent_answer(
     async def go(turn: Turn) -> None:
         assert await turn.change_agent("sales")
 
-    stage = Stage(swarm_of(agent("a", ScriptedCompletion([ToolCall("1", "go")]), tools=[go]), agent("sales", EchoCompletion())))
+    stage = Stage(
+        swarm_of(agent("a", ScriptedCompletion([ToolCall("1", "go")]), tools=[go]), agent("sales", EchoCompletion()))
+    )
     assert (await stage.say("hi")).output == "hi"
 
 
@@ -111,7 +113,9 @@ async def test_going_twice_to_one_agent_in_one_turn_raises_in_the_tool() -> None
         return "x"
 
     stage = Stage(
-        swarm_of(agent("a", ScriptedCompletion([ToolCall("1", "twice")]), tools=[twice]), agent("sales", EchoCompletion()))
+        swarm_of(
+            agent("a", ScriptedCompletion([ToolCall("1", "twice")]), tools=[twice]), agent("sales", EchoCompletion())
+        )
     )
     assert (await stage.say("hi")).agent_name == "sales"
     assert caught == ["NavigationLoopError"]

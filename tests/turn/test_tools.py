@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from tests.turn.recording import Stage, agent, contents, records_of, reply_of, swarm_of
-from worker import AgentCallbacks, CompletionMessage, SessionInfo, Texts, Tool, ToolCall, ToolCallbacks, ToolSpec, Turn, tool
+from worker import (
+    AgentCallbacks,
+    CompletionMessage,
+    SessionInfo,
+    Texts,
+    Tool,
+    ToolCall,
+    ToolCallbacks,
+    ToolSpec,
+    Turn,
+    tool,
+)
 from worker.completions import RuleCompletion, ScriptedCompletion
 
 SORRY = Texts(placeholders=["Sorry?"])
@@ -222,7 +233,7 @@ async def test_tools_keep_their_order_whichever_availability_is_known_first() ->
         second_done.set()
         return True
 
-    tools = [tool(name=name, is_available=check)(lambda: name) for name, check in (("one", slow), ("two", fast))]
+    tools = [tool(name=name, is_available=check)(lambda: "x") for name, check in (("one", slow), ("two", fast))]
     on = stage(["ok"], *tools)
     await on.say("hi")
     assert [spec.name for spec in script_of(on).requests[0].tools] == ["one", "two"]

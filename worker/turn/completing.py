@@ -14,7 +14,7 @@ from worker.definitions.completion import CompletionMessage, CompletionRequest, 
 from worker.definitions.tools import Offer, Tool, offer_of
 from worker.errors import SwarmlineError
 from worker.turn.guard import blame, hooked
-from worker.turn.journal import entry_of, may_start, recorded
+from worker.turn.journal import entry_of, may_start, recorded, write
 from worker.turn.limits import TookTooLongError, within
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
@@ -97,6 +97,8 @@ async def questioned(
     if not isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - not ours
         return _unanswered(turn, agent, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
     progress.unwritten.append((number, partial(_entry, request, answer)))
+    if progress.batch is not None:
+        await write(turn)
     return answer
 
 

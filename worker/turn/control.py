@@ -11,6 +11,7 @@ from worker.definitions.policy import Policy
 from worker.turn import events, policies
 from worker.turn.check_output import check_output
 from worker.turn.guard import tell
+from worker.turn.journal import write
 from worker.turn.navigation import active_agent
 from worker.turn.port import OpenTurn
 
@@ -81,7 +82,7 @@ async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
         await turn.port.permit(turn)
         send(turn, kind, said)
         turn.journal[sent] = "1"
-        await turn.port.flush(turn)
+        await write(turn)
     if kind == "emit":
         if refused is None and turn.swarm.callbacks.on_emit is not None:
             await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_emit, said)

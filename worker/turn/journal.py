@@ -1,7 +1,8 @@
 """The journal of a turn: finished steps are not run again when the turn is, after a crash (architecture, section 7).
 
-A step is written by the flush that precedes the next one. The last step of a turn is never written, since the commit
-that follows clears the journal, so a turn of one question to a model costs no extra round trip.
+A step is written by the flush that precedes the next one; inside a tool, where anything may follow, at once. The last
+step of a turn is never written, since the commit that follows clears the journal, so a turn of one question to a model
+costs no extra round trip.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,11 @@ def next_step(turn: OpenTurn) -> int:
 async def may_start(turn: OpenTurn) -> None:
     """Wait until a step may start and all finished ones are on record; raises `Fenced`."""
     await turn.port.permit(turn)
+    await write(turn)
+
+
+async def write(turn: OpenTurn) -> None:
+    """Put all finished steps on record; raises `Fenced`."""
     unwritten = turn.progress.unwritten
     for number, encode in unwritten:
         turn.journal[f"step/{number}"] = encode()
@@ -33,7 +39,7 @@ async def may_start(turn: OpenTurn) -> None:
 
 
 def keep(turn: OpenTurn, number: int, entry: Callable[[], str]) -> None:
-    """Remember a finished step; `entry` is called only if another step follows."""
+    """Remember a finished step; `entry` is called only if it gets written."""
     turn.progress.unwritten.append((number, entry))
 
 

@@ -43,9 +43,7 @@ def test_calls_and_outputs_of_other_agents_are_hidden(records: list[Message], ag
 
 
 @given(histories, histories, names, st.sampled_from(["resque", "flush"]))
-def test_a_cut_hides_everything_before_it(
-    before: list[Message], after: list[Message], agent: str, cut: str
-) -> None:
+def test_a_cut_hides_everything_before_it(before: list[Message], after: list[Message], agent: str, cut: str) -> None:
     assert view([*before, Message(cut, "why"), *after], agent, 15) == view(after, agent, 15)
 
 

@@ -56,7 +56,7 @@ def test_cleaning(raw: str, text: str) -> None:
     assert clean(raw) == text
 
 
-@given(st.text(alphabet="<>/ab \n{}\"", max_size=40))
+@given(st.text(alphabet='<>/ab \n{}"', max_size=40))
 def test_cleaning_what_is_clean_changes_nothing_outside_of_elements(raw: str) -> None:
     once = clean(raw)
     assert once == once.strip()

@@ -9,7 +9,7 @@ from worker.completions import EchoCompletion
 
 
 @tool
-async def order_status(turn: Turn, order_id: int, verbose: bool = False) -> str:
+async def order_status(turn: Turn, order_id: int, *, verbose: bool = False) -> str:
     """Look up where an order is."""
     return f"{turn.client_id} {order_id} {verbose}"
 

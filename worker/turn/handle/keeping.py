@@ -9,7 +9,7 @@ from worker.definitions.errors import UnknownStateError
 from worker.definitions.turn import StateHandle
 from worker.turn.guard import settled
 from worker.turn.handle.identity import Identity
-from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
+from worker.turn.journal import entry_of, keep, may_start, next_step, recorded, write
 from worker.turn.navigation import active_agent
 from worker.turn.state import LiveState, json_copy
 
@@ -53,6 +53,7 @@ class Keeping(Identity):
         result = json_copy(await settled(function(*args, **kwargs)))
         entry = entry_of(label, given, result)
         keep(turn, number, lambda: entry)
+        await write(turn)
         return cast("_R", result)
 
     def idempotency_key(self, name: str) -> str:

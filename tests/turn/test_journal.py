@@ -1,0 +1,176 @@
+"""Finished steps are not run again when a turn is (architecture, section 7)."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.turn.recording import RecordingPort, Stage, agent, reply_of, started, swarm_of
+from worker import CompletionMessage, CompletionRequest, ToolCall, Turn, tool
+from worker.core.session import Session
+from worker.turn.corridor import open_turn, take_turn
+
+
+class Crashing:
+    """An agent with tools whose worker dies at a marked place, and runs again on another one."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.ran: list[str] = []
+        self.die_at = ""
+        self.reached = asyncio.Event()
+        agents = [
+            agent("a", self.complete, tools=[self.charge_tool(), self.go_tool()], max_tool_calls=2),
+            agent("b", self.complete),
+        ]
+        self.stage = Stage(swarm_of(*agents))
+        self.request = self.stage.request("execute", message="pay")
+
+    async def reach(self, place: str) -> None:
+        if self.die_at == place:
+            self.reached.set()
+            await asyncio.Event().wait()
+
+    async def complete(self, request: CompletionRequest) -> CompletionMessage:
+        last = request.messages[-1]
+        self.asked.append(last.content)
+        await self.reach(f"ask {len(self.asked)}")
+        if last.role == "user":
+            return CompletionMessage("", [ToolCall("", "charge", {"amount": 5}), ToolCall("", "go")])
+        return CompletionMessage(f"{request.agent_name} done")
+
+    def charge_tool(self) -> Any:
+        @tool
+        async def charge(turn: Turn, amount: int) -> str:
+            self.ran.append("charge")
+            receipt = await turn.step("bill", self.bill, amount)
+            await turn.state("paid").set(lambda _old: receipt)
+            await turn.emit(f"Paid {receipt}.")
+            await self.reach("charge")
+            return f"receipt {receipt}"
+
+        return charge
+
+    def go_tool(self) -> Any:
+        @tool
+        async def go() -> str:
+            self.ran.append("go")
+            await self.reach("go")
+            return "stay"
+
+        return go
+
+    def bill(self, amount: int) -> int:
+        self.ran.append("bill")
+        return amount * 100
+
+    async def attempt(self, port: RecordingPort, replay: dict[str, str], *, die_at: str = "", number: int = 1) -> Any:
+        self.die_at = die_at
+        self.reached.clear()
+        session = Session(client_id="alice", swarm_name="support", default_agent="a")
+        turn = open_turn(port, self.stage.swarm, session, self.request, number)
+        turn.replay = dict(replay)
+        if not die_at:
+            return await take_turn(turn), session
+        task = await started(turn, self.reached)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        return None, session
+
+
+async def test_after_a_crash_in_a_later_tool_nothing_before_it_runs_again() -> None:
+    crashing, port = Crashing(), RecordingPort()
+    await crashing.attempt(port, {}, die_at="go")
+    again = RecordingPort()
+    finished, session = await crashing.attempt(again, port.journal, number=2)
+    assert reply_of(finished).output == "a done"
+    assert crashing.ran == ["charge", "bill", "go", "go"]
+    assert crashing.asked == ["pay", "stay"]
+    assert session.states == {"paid": 500}
+    assert again.sent == []
+
+
+async def test_a_crashed_attempt_and_an_undisturbed_one_write_the_same_history() -> None:
+    undisturbed, _ = await Crashing().attempt(RecordingPort(), {})
+    crashing, port = Crashing(), RecordingPort()
+    await crashing.attempt(port, {}, die_at="go")
+    finished, _ = await crashing.attempt(RecordingPort(), port.journal, number=2)
+    assert finished.records == undisturbed.records
+    assert finished.document == undisturbed.document
+
+
+async def test_after_a_crash_inside_a_tool_its_finished_steps_and_emits_are_not_repeated() -> None:
+    crashing, port = Crashing(), RecordingPort()
+    await crashing.attempt(port, {}, die_at="charge")
+    assert [item["data"] for item in port.sent] == ["Paid 500."]
+    again = RecordingPort()
+    await crashing.attempt(again, port.journal, number=2)
+    assert crashing.ran == ["charge", "bill", "charge", "go"]
+    assert crashing.asked == ["pay", "stay"]
+    assert again.sent == []
+
+
+async def test_a_crash_during_the_last_question_repeats_only_that_question() -> None:
+    crashing, port = Crashing(), RecordingPort()
+    await crashing.attempt(port, {}, die_at="ask 2")
+    finished, _ = await crashing.attempt(RecordingPort(), port.journal, number=2)
+    assert reply_of(finished).output == "a done"
+    assert crashing.ran == ["charge", "bill", "go"]
+    assert crashing.asked == ["pay", "stay", "stay"]
+
+
+async def test_a_third_attempt_still_has_what_the_first_one_finished() -> None:
+    crashing, first, second = Crashing(), RecordingPort(), RecordingPort()
+    await crashing.attempt(first, {}, die_at="charge")
+    await crashing.attempt(second, first.journal, die_at="go", number=2)
+    finished, _ = await crashing.attempt(RecordingPort(), first.journal | second.journal, number=3)
+    assert reply_of(finished).output == "a done"
+    assert crashing.asked == ["pay", "stay"]
+    assert crashing.ran.count("bill") == 1
+
+
+async def test_a_step_that_is_given_something_else_runs_and_voids_what_follows() -> None:
+    crashing, port = Crashing(), RecordingPort()
+    await crashing.attempt(port, {}, die_at="go")
+    crashing.request = crashing.stage.request("execute", message="pay more")
+    await crashing.attempt(RecordingPort(), port.journal, number=2)
+    assert crashing.asked[:2] == ["pay", "pay more"]
+    assert crashing.ran.count("bill") == 2
+
+
+async def test_a_result_that_is_no_json_is_refused_at_once() -> None:
+    caught: list[str] = []
+
+    @tool
+    async def bad(turn: Turn) -> str:
+        try:
+            await turn.step("odd", object)
+        except TypeError as error:
+            caught.append(str(error))
+        return "x"
+
+    async def complete(request: CompletionRequest) -> CompletionMessage:
+        return CompletionMessage("ok") if len(request.messages) > 1 else CompletionMessage("", [ToolCall("", "bad")])
+
+    await Stage(swarm_of(agent("a", complete, tools=[bad]))).say("hi")
+    assert len(caught) == 1
+
+
+async def test_an_idempotency_key_is_the_same_in_every_attempt_and_differs_by_call() -> None:
+    keys: list[str] = []
+
+    @tool
+    async def pay(turn: Turn) -> str:
+        keys.append(turn.idempotency_key("pay"))
+        return "x"
+
+    async def complete(request: CompletionRequest) -> CompletionMessage:
+        calls = [ToolCall("", "pay"), ToolCall("", "pay")]
+        return CompletionMessage("ok") if len(request.messages) > 1 else CompletionMessage("", calls)
+
+    on = swarm_of(agent("a", complete, tools=[pay], max_tool_calls=2))
+    for _ in range(2):
+        await Stage(on).say("hi")
+    assert keys[:2] == keys[2:]
+    assert keys[0] != keys[1]
