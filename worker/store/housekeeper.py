@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemas.keyspace import ADMISSION_GROUP, ShardKeys
-from worker.observe.metrics import ClusterSample
+from worker.core.cluster_sample import ClusterSample
 from worker.store.claims import parse_record
 from worker.store.link import Answer, Link
 from worker.store.script import load

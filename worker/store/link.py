@@ -22,7 +22,7 @@ Argument: TypeAlias = str | bytes | int
 Answer: TypeAlias = Any
 
 #: hiredis types this as a tuple of exactly one part
-_pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)
+_pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
 
 
 class QueueFull(QueueUnavailable):

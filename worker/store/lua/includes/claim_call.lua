@@ -17,10 +17,13 @@ local function check_claim()
     return answer_claim(0, 0, {})
   elseif op_number < last_number then
     return { 'stale' }
-  elseif not redis.call('ZSCORE', workers_key, worker_id) then
+  end
+  local lease_end = tonumber(redis.call('ZSCORE', workers_key, worker_id))
+  if not lease_end then
     return { 'unregistered' }
   end
-  return nil, tonumber(ops[3])
+  -- After an outage this call may come before any renewal: then the caller's own row of renewals has a gap as well.
+  return nil, lease_end >= now_ms and tonumber(ops[3]) or nil
 end
 
 local function finish_claim(admitted, reclaimed, woken, verdicts)
