@@ -1,21 +1,17 @@
 """The producer: sends requests, waits for replies, listens to sessions and to the bus."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
-from producers.clock import sleep
-from producers.commander import Commander
-from producers.errors import InvalidRequest, QueueUnavailable, ReplyTimeout
+from producers.errors import InvalidRequest
 from producers.events import Events
+from producers.hub import Hub
 from producers.line import Address
 from producers.namespace import Namespace
 from producers.packing import (
     ExecuteFields,
-    Parcel,
     SendFields,
     check_client_id,
     check_swarm_name,
@@ -23,22 +19,16 @@ from producers.packing import (
     pack_message,
     pack_request,
 )
-from producers.replies import ExpectedReply, ReplyDesk, Sending
+from producers.replies import Sending
 from producers.stream import Resume, Stream
-from producers.subscription import Subscription
-from producers.whereabouts import Whereabouts, find_result, locate
-from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
+from producers.waiting import send_and_wait, wait_for_result
+from schemas.keyspace import DEFAULT_NAMESPACE, sid_of
 from schemas.names import is_request_id
 from schemas.replies import Reply
 from schemas.requests import RequestKind
 
 if TYPE_CHECKING:
     from producers.scheduling import Schedule
-
-#: pauses between two looks at a result key: the first, the longest and the growth
-_LOOK_S: Final = 0.01
-_LONGEST_LOOK_S: Final = 0.5
-_LOOK_GROWTH: Final = 1.5
 
 
 class Producer:
@@ -62,29 +52,17 @@ class Producer:
         `url` is redis://, rediss:// or unix://. `shards` is only for those who want to be warned when the namespace
         has another number. A connection without any sign of life for `answer_timeout_s` is given up and made anew.
         """
-        self._address = Address(url, connect_timeout_s, answer_timeout_s)
-        self._namespace = Namespace(namespace, shards)
-        self._commander = Commander(self._address)
-        self._subscription = Subscription(self._address)
-        self._desk = ReplyDesk(self._commander)
+        self._hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))
         self._schedule: Schedule | None = None
 
     async def open(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch. `async with` does this."""
-        self._commander.open()
-        self._subscription.open()
-        try:
-            await self._settle()
-        except BaseException:
-            await self.close()
-            raise
+        await self._hub.open()
         return self
 
     async def close(self) -> None:
         """Close both connections; whoever still waits gets QueueUnavailable. `async with` does this."""
-        self._desk.close()
-        await self._subscription.close()
-        await self._commander.close()
+        await self._hub.close()
         if self._schedule is not None:
             await self._schedule.close()
 
@@ -112,14 +90,17 @@ class Producer:
         Raise ReplyTimeout when no reply came within `timeout_s` seconds, QueueUnavailable when Redis could not be
         reached in that time, InvalidRequest before anything is sent.
         """
-        keys = await self._shard_of(client_id, swarm_name)
-        reply_to = self._desk.reply_to(keys)
+        check_client_id(client_id)
+        check_swarm_name(swarm_name)
+        hub = self._hub
+        keys = await hub.shard_of(client_id)
+        reply_to = hub.desk.reply_to(keys)
         if fields:
             texts = {"message": message, **fields}
             parcel = pack_request(keys, client_id, swarm_name, RequestKind.EXECUTE, texts, reply_to)
         else:
             parcel = pack_message(keys, client_id, swarm_name, message, reply_to)
-        return await self._reply_to(parcel, timeout_s)
+        return await send_and_wait(hub, parcel, timeout_s)
 
     async def send(
         self,
@@ -135,10 +116,12 @@ class Producer:
         `fields` are the keys of the body in snake_case, and those of the envelope such as `when_busy`. Raise
         QueueUnavailable when Redis did not confirm within `timeout_s` seconds, InvalidRequest before anything is sent.
         """
-        keys = await self._shard_of(client_id, swarm_name)
+        check_client_id(client_id)
+        check_swarm_name(swarm_name)
+        keys = await self._hub.shard_of(client_id)
         parcel = pack_request(keys, client_id, swarm_name, kind, fields)
         sending = Sending(parcel, asyncio.get_running_loop().create_future())
-        await self._commander.carry_out(sending, timeout_s=timeout_s)
+        await self._hub.commander.carry_out(sending, timeout_s=timeout_s)
         return parcel.request_id
 
     async def send_later(
@@ -161,7 +144,7 @@ class Producer:
         if self._schedule is None:
             from producers.scheduling import Schedule  # noqa: PLC0415 - arq is loaded only by who schedules
 
-            self._schedule = Schedule(self._address.url, self._namespace.name)
+            self._schedule = Schedule(self._hub.address.url, self._hub.namespace.name)
         await self._schedule.send_later(request, defer_by=defer_by, defer_until=defer_until)
         return request.request_id
 
@@ -172,10 +155,12 @@ class Producer:
         """
         if not is_request_id(request_id):
             raise InvalidRequest("request_id must have 1 to 128 characters of A-Z a-z 0-9 _ . : -")
-        if self._namespace.is_due(asyncio.get_running_loop().time()):
-            await self._settle()
-        shards = self._namespace.keys if client_id is None else (self._namespace.keys_of(client_id),)
-        return await self._find(request_id, shards, timeout_s)
+        if client_id is None:
+            shards = await self._hub.shards()
+        else:
+            check_client_id(client_id)
+            shards = (await self._hub.shard_of(client_id),)
+        return await wait_for_result(self._hub.commander, shards, request_id, timeout_s)
 
     def stream(self, client_id: str, swarm_name: str, *, after: Resume = None) -> Stream:
         """Follow a session: emits, notifies, replies and deltas, in order, without gap or double.
@@ -186,68 +171,14 @@ class Producer:
         """
         check_client_id(client_id)
         check_swarm_name(swarm_name)
-        keys = self._namespace.keys_of(client_id)
-        return Stream(self._subscription, self._commander, keys, sid_of(swarm_name, client_id), after=after)
+        hub = self._hub
+        keys = hub.namespace.keys_of(client_id)
+        return Stream(hub.subscription, hub.commander, keys, sid_of(swarm_name, client_id), after=after)
 
     def events(self, *, client_id: str | None = None) -> Events:
         """Follow the bus events of one client, or of all; live only. Iterate as with `stream`."""
+        hub = self._hub
         if client_id is None:
-            return Events.of_all(self._subscription, self._namespace.name)
+            return Events.of_all(hub.subscription, hub.namespace.name)
         check_client_id(client_id)
-        return Events.of_client(self._subscription, self._namespace.keys_of(client_id), client_id)
-
-    async def _shard_of(self, client_id: str, swarm_name: str) -> ShardKeys:
-        check_client_id(client_id)
-        check_swarm_name(swarm_name)
-        if self._namespace.is_due(asyncio.get_running_loop().time()):
-            await self._settle()
-        return self._namespace.keys_of(client_id)
-
-    async def _settle(self) -> None:
-        timeout_s = self._address.connect_timeout_s
-        await self._namespace.read(self._commander, timeout_s=timeout_s)
-        try:
-            async with asyncio.timeout(timeout_s):
-                # before the first request: a reply could come before we listen
-                await self._desk.listen(self._subscription, self._namespace.keys)
-        except TimeoutError:
-            raise QueueUnavailable(f"no subscription within {timeout_s:g} s: {self._subscription.state}") from None
-
-    async def _reply_to(self, parcel: Parcel, timeout_s: float) -> Reply:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        expected = ExpectedReply(parcel, now, now + timeout_s, loop.create_future())
-        if not self._desk.expect(expected):
-            # somebody here waits for the same request id already: both get the one reply
-            return await self._find(parcel.request_id, (parcel.keys,), timeout_s)
-        self._commander.submit(expected)
-        try:
-            reply = await expected.reply
-        finally:
-            self._desk.forget(expected)
-        if reply is not None:
-            return reply
-        if not expected.is_added:
-            reason = f"Redis did not confirm the request within {timeout_s:g} s: {self._commander.state}"
-            raise expected.fault(reason, is_unsure=expected.times_sent > 0)
-        return await self._overdue(parcel.request_id, (parcel.keys,), timeout_s)
-
-    async def _find(self, request_id: str, shards: Iterable[ShardKeys], timeout_s: float) -> Reply:
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_s
-        pause_s = _LOOK_S
-        while (left_s := deadline - loop.time()) > 0:
-            # an outage is no answer yet
-            with contextlib.suppress(QueueUnavailable):
-                found = await find_result(self._commander, shards, request_id, timeout_s=left_s)
-                if isinstance(found, Reply):
-                    return found
-            await sleep(min(pause_s, max(0.0, deadline - loop.time())))
-            pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
-        return await self._overdue(request_id, shards, timeout_s)
-
-    async def _overdue(self, request_id: str, shards: Iterable[ShardKeys], timeout_s: float) -> Reply:
-        found = await locate(self._commander, shards, request_id)
-        if isinstance(found, Whereabouts):
-            raise ReplyTimeout(request_id, timeout_s, state=found.state, where=found.where, holder=found.holder)
-        return found
+        return Events.of_client(hub.subscription, hub.namespace.keys_of(client_id), client_id)

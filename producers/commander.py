@@ -13,6 +13,7 @@ from producers.line import Address, Answer, Argument, Line, LineLost, keep_open,
 
 #: commands in one write
 _BATCH: Final = 512
+_CONNECTED: Final = "connected"
 
 
 class Command:
@@ -62,6 +63,11 @@ class Commander:
         #: how the connection is, for messages to callers
         self.state = "not connected yet"
 
+    @property
+    def is_connected(self) -> bool:
+        """Tell whether commands go out at once."""
+        return self.state == _CONNECTED
+
     def open(self) -> None:
         """Start to connect; commands may be given at once."""
         self._task = asyncio.create_task(keep_open(self._address, self._serve, self._lost), name="producer commands")
@@ -95,7 +101,7 @@ class Commander:
             raise command.fault(reason, is_unsure=command.times_sent > 0) from None
 
     async def _serve(self, line: Line) -> None:
-        self.state = "connected"
+        self.state = _CONNECTED
         self._work.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(line.deliver_answers(self._take_answer))

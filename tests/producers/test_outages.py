@@ -135,6 +135,18 @@ async def test_a_request_whose_answer_is_missing_may_be_accepted(start_server: S
     assert unavailable.value.may_be_accepted
 
 
+async def test_an_outage_of_a_namespace_without_workers_is_outlasted_too(start_server: StartServer) -> None:
+    server = start_server()
+    async with Producer(server.url, connect_timeout_s=0.2) as producer:
+        server.kill()
+        await producer_notices(producer)
+        call = asyncio.create_task(producer.execute("alice", "support", "Hi", timeout_s=300))
+        await asyncio.wait([call], timeout=1.5)
+        server.start()
+        async with Responder(server.url):
+            assert (await asyncio.wait_for(call, GUARD_S)).output == "Hi"
+
+
 async def test_a_frozen_server_is_given_up(start_server: StartServer) -> None:
     server = start_server()
     async with Producer(server.url, answer_timeout_s=0.2, connect_timeout_s=0.2) as producer:

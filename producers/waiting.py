@@ -1,0 +1,67 @@
+"""Waiting for the terminal reply of a request: of one that we send, or of one that somebody has sent."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterable
+from typing import Final
+
+from producers.clock import sleep
+from producers.commander import Commander
+from producers.errors import QueueUnavailable, ReplyTimeout
+from producers.hub import Hub
+from producers.packing import Parcel
+from producers.replies import ExpectedReply
+from producers.whereabouts import Whereabouts, find_result, locate
+from schemas.keyspace import ShardKeys
+from schemas.replies import Reply
+
+#: pauses between two looks at a result key: the first, the longest and the growth
+_LOOK_S: Final = 0.01
+_LONGEST_LOOK_S: Final = 0.5
+_LOOK_GROWTH: Final = 1.5
+
+
+async def send_and_wait(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
+    """Send a request and return its reply; raise ReplyTimeout, QueueUnavailable."""
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    expected = ExpectedReply(parcel, now, now + timeout_s, loop.create_future())
+    if not hub.desk.expect(expected):
+        # somebody here waits for the same request id already: both get the one reply
+        return await wait_for_result(hub.commander, (parcel.keys,), parcel.request_id, timeout_s)
+    hub.commander.submit(expected)
+    try:
+        reply = await expected.reply
+    finally:
+        hub.desk.forget(expected)
+    if reply is not None:
+        return reply
+    if not expected.is_added:
+        reason = f"Redis did not confirm the request within {timeout_s:g} s: {hub.commander.state}"
+        raise expected.fault(reason, is_unsure=expected.times_sent > 0)
+    return await _overdue(hub.commander, (parcel.keys,), parcel.request_id, timeout_s)
+
+
+async def wait_for_result(
+    commander: Commander, shards: Iterable[ShardKeys], request_id: str, timeout_s: float
+) -> Reply:
+    """Look at the result key of a request until the reply is there; raise ReplyTimeout."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    pause_s = _LOOK_S
+    while (left_s := deadline - loop.time()) > 0:
+        # an outage is no answer yet
+        with contextlib.suppress(QueueUnavailable):
+            found = await find_result(commander, shards, request_id, timeout_s=left_s)
+            if isinstance(found, Reply):
+                return found
+        await sleep(min(pause_s, max(0.0, deadline - loop.time())))
+        pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
+    return await _overdue(commander, shards, request_id, timeout_s)
+
+
+async def _overdue(commander: Commander, shards: Iterable[ShardKeys], request_id: str, timeout_s: float) -> Reply:
+    found = await locate(commander, shards, request_id)
+    if isinstance(found, Whereabouts):
+        raise ReplyTimeout(request_id, timeout_s, state=found.state, where=found.where, holder=found.holder)
+    return found
