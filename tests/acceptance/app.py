@@ -1,0 +1,169 @@
+"""The application of the acceptance tests: one agent that does what it is told, in swarms with different rules.
+
+What a message makes the agent do:
+
+    wait at DOOR      stand before a door until the test opens it
+    recall            answer with everything it is shown of the conversation
+    count             call a tool that adds one to a state of the session
+    tell ONE TWO      call a tool that emits each word and then waits at the door of the last one, if that is a door
+    stream ONE TWO    stream the words before it answers with them
+    fail              raise an error; `fail in a tool` does it in a tool
+    go to AGENT       hand the conversation over
+    anything else     answer with its own name and the message
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from os import getpid
+
+from pydantic import JsonValue
+
+from tests.acceptance.backstage import Backstage
+from worker import (
+    Agent,
+    AgentCallbacks,
+    App,
+    CompletionMessage,
+    CompletionRequest,
+    Policy,
+    SessionInfo,
+    Swarm,
+    SwarmCallbacks,
+    Texts,
+    ToolCall,
+    Turn,
+    tool,
+)
+from worker.clock import sleep
+from worker.completions import EchoCompletion
+
+SORRY = "Sorry, say that again?"
+SECRET = "password-of-the-database"
+STAY_POLITE = "Please stay polite."
+NO_SECRETS = "I may not talk about that."
+
+
+def _increased(value: JsonValue) -> JsonValue:
+    return value + 1 if isinstance(value, int) else 1
+
+
+@tool
+async def count(turn: Turn) -> str:
+    """Add one to a state of the session."""
+    return f"counted {await turn.state('counter').set(_increased)}"
+
+
+@tool
+async def tell(turn: Turn, words: str) -> str:
+    """Emit words one after the other."""
+    for word in words.split():
+        await turn.emit(word)
+        if word.startswith("door-"):
+            await Backstage.of_this_process().wait_at(word)
+    return f"told {words}"
+
+
+@tool
+async def fail() -> str:
+    """Raise an error that holds a secret."""
+    raise RuntimeError(SECRET)
+
+
+def _call(name: str, **arguments: JsonValue) -> CompletionMessage:
+    return CompletionMessage(tool_calls=(ToolCall("", name, arguments),))
+
+
+async def obey(request: CompletionRequest) -> CompletionMessage:
+    """Do what the newest message says (see above)."""
+    newest = request.messages[-1]
+    if newest.role == "tool" and not newest.content.startswith("The conversation was handed over"):
+        return CompletionMessage(newest.content)
+    message = request.last_user_message()
+    verb, _, rest = message.partition(" ")
+    match verb:
+        case "wait":
+            await Backstage.of_this_process().wait_at(rest.removeprefix("at "))
+        case "recall":
+            return CompletionMessage("\n".join(f"{seen.role}: {seen.content}" for seen in request.messages))
+        case "count":
+            return _call("count")
+        case "tell":
+            return _call("tell", words=rest)
+        case "stream":
+            for word in rest.split():
+                request.emit_delta(word)
+        case "go":
+            return _go(request, rest.removeprefix("to "))
+        case "fail" if rest:
+            return _call("fail")
+        case "fail":
+            raise RuntimeError(SECRET)
+        case _:
+            return CompletionMessage(f"{request.agent_name}: {message}")
+    return CompletionMessage(f"done: {message}")
+
+
+def _go(request: CompletionRequest, agent_name: str) -> CompletionMessage:
+    if request.agent_name == agent_name:
+        return CompletionMessage(f"{agent_name} is here")
+    return _call(f"transfer_to_{agent_name}")
+
+
+async def keep_the_ledger(request: CompletionRequest) -> CompletionMessage:
+    """Note when it begins and ends; answer with how many messages of the client it has seen so far."""
+    backstage, message = Backstage.of_this_process(), request.last_user_message()
+    backstage.note("ledger", f"begin {request.client_id} {message} {getpid()}")
+    await sleep(0.002)  # any other turn of the session would have the time to begin now
+    backstage.note("ledger", f"end {request.client_id} {message} {getpid()}")
+    seen: Sequence[str] = [seen.content for seen in request.messages if seen.role == "user"]
+    return CompletionMessage(f"{len(seen)} {seen[0]}-{seen[-1]}")
+
+
+def _is_polite(message: str, _: SessionInfo) -> bool:
+    return "stupid" not in message
+
+
+def _is_no_threat(message: str, _: SessionInfo) -> bool:
+    return "I will hurt you" not in message
+
+
+def _tells_no_secret(message: str, _: SessionInfo) -> bool:
+    return "secret" not in message
+
+
+def _note_disposal(turn: Turn) -> None:
+    Backstage.of_this_process().note("disposed", f"{turn.agent_name} {turn.swarm_name} {turn.client_id}")
+
+
+def _agent(name: str, *handoffs: str, **rules: int) -> Agent:
+    return Agent(name, prompt=f"You are {name}.", completion=obey, tools=[count, tell, fail], handoffs=handoffs, **rules)
+
+
+POLICIES = (
+    Policy("polite", validate_input=_is_polite, ban_message=STAY_POLITE),
+    Policy("safe", validate_input=_is_no_threat, ban_message="Good-bye.", auto_ban=True),
+    Policy("discreet", validate_output=_tells_no_secret, ban_message=NO_SECRETS),
+)
+PLAIN = [_agent("helper")]
+
+app = App(
+    swarms=[
+        Swarm("echo", agents=[Agent("parrot", completion=EchoCompletion("You said: "))], default_agent="parrot"),
+        Swarm("support", agents=[_agent("triage", "sales", "refunds"), _agent("sales", "refunds"), _agent("refunds")],
+              default_agent="triage", texts=Texts(placeholders=[SORRY])),  # fmt: skip
+        Swarm("guarded", agents=PLAIN, default_agent="helper", policies=POLICIES),
+        Swarm("observed", agents=PLAIN, default_agent="helper", policies=POLICIES[:1], bus="all"),
+        Swarm("ledger", agents=[Agent("clerk", completion=keep_the_ledger, keep_messages=1000)], default_agent="clerk"),
+        Swarm("small", agents=PLAIN, default_agent="helper", max_mailbox=3),
+        Swarm("calm", agents=PLAIN, default_agent="helper", when_busy="throttle", throttle_s=3600),
+        Swarm("hasty", agents=PLAIN, default_agent="helper", turn_timeout_s=0.2, texts=Texts(placeholders=[SORRY])),
+        Swarm("buried", agents=PLAIN, default_agent="helper", bury_agent_errors=True),
+        Swarm(
+            "brief",
+            agents=[Agent("helper", completion=obey, callbacks=AgentCallbacks(on_dispose=_note_disposal))],
+            default_agent="helper",
+            session_ttl=timedelta(seconds=1),
+            callbacks=SwarmCallbacks(on_dispose=_note_disposal),
+        ),
+    ]
+)
