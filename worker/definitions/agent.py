@@ -55,6 +55,11 @@ class Agent:
     tool_timeout_s: float = 60
     states: Sequence[str] | None = None
 
+    def __post_init__(self) -> None:
+        """Keep what was given as lists from changing afterwards."""
+        object.__setattr__(self, "tools", tuple(self.tools))
+        object.__setattr__(self, "handoffs", tuple(self.handoffs))
+
     @cached_property
     def complete(self) -> CompletionFunction:
         """Return the function that asks the model, whichever form `completion` was given in."""

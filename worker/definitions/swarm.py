@@ -75,6 +75,11 @@ class Swarm:
     bury_agent_errors: bool = False
     navigation_loop_raises: bool = True
 
+    def __post_init__(self) -> None:
+        """Keep what was given as lists from changing afterwards."""
+        for name in ("agents", "policies", "states"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+
     @cached_property
     def history_window(self) -> int:
         """Return how many of the newest history records a claim must read."""

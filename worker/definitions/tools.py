@@ -6,11 +6,12 @@ from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from typing import NamedTuple, cast, get_type_hints, overload
 
-from pydantic import BaseModel, ConfigDict, JsonValue, create_model
+from pydantic import BaseModel, ConfigDict, JsonValue, PydanticUserError, create_model
 
 from worker.core.messages import ToolCall
 from worker.definitions.callbacks import ToolCallbacks
 from worker.definitions.completion import ToolSpec
+from worker.definitions.errors import DefinitionError
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.turn import Turn
 
@@ -96,6 +97,7 @@ def tool(
 def tool(function: ToolFunction | None = None, **options: object) -> Tool | Callable[[ToolFunction], Tool]:
     """Make a tool of a function: its docstring is the description, its annotations are the schema.
 
+    Raises `DefinitionError` when the annotations have no JSON schema.
     Use it bare, or with any of `name`, `description`, `timeout_s`, `validate`, `is_available`, `describe`, `callbacks`.
     """
     if function is not None:
@@ -107,13 +109,17 @@ def _tool_of(function: ToolFunction, options: Mapping[str, object]) -> Tool:
     given = {name: value for name, value in options.items() if value}
     signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
     turn_parameter = _turn_parameter(signature, hints)
-    model = _arguments_model(function, signature, hints, turn_parameter)
+    try:
+        model = _arguments_model(function, signature, hints, turn_parameter)
+        parameters = _schema_of(model)
+    except (PydanticUserError, TypeError, NameError) as error:
+        raise DefinitionError(f"tool {function.__name__!r}: its parameters have no JSON schema: {error}") from error
     fields: dict[str, object] = {
         "name": function.__name__,
         "description": inspect.getdoc(function) or "",
         "function": function,
         "arguments_model": model,
-        "parameters": _schema_of(model),
+        "parameters": parameters,
         "turn_parameter": turn_parameter,
     }
     return Tool(**(fields | given))  # pyright: ignore[reportArgumentType] - names and types as in the overload

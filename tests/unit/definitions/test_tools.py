@@ -1,11 +1,17 @@
 """A tool is a function with a schema from its signature."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
+import pytest
 from pydantic import Field
 
-from worker import Agent, Turn, tool
+from worker import Agent, DefinitionError, Turn, tool
 from worker.completions import EchoCompletion
+
+
+class Socket:
+    """Something that no model can write."""
 
 
 @tool
@@ -35,6 +41,14 @@ def test_annotations_become_constraints() -> None:
     assert properties["name"]["maxLength"] == 10  # type: ignore[index, call-overload]
     assert properties["tone"]["enum"] == ["warm", "cold"]  # type: ignore[index, call-overload]
     assert hello.turn_parameter == ""
+
+
+def test_parameters_without_a_json_schema_are_refused_when_the_tool_is_made() -> None:
+    def odd(callback: Callable[[], None], socket: Socket) -> str:
+        return f"{callback} {socket}"
+
+    with pytest.raises(DefinitionError, match="tool 'odd'"):
+        tool(odd)
 
 
 def test_sync_and_async_functions_are_told_apart() -> None:
