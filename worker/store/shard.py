@@ -198,13 +198,9 @@ class ShardStore:
         await self._links["doorbell"].command(*read, "STREAMS", *streams, wait_s=wait_s)
 
     async def ensure_groups(self) -> None:
-        """Create the consumer groups that are missing; admission takes up where its cursor stopped."""
-        aside = self._links["aside"]
+        """Create the doorbell groups that are missing; the group of admission is made by the script that reads it."""
         for stream, start in ((self.keys.requests, "0"), (self.keys.bell, "$")):
-            await _create_group(aside, stream, DOORBELL_GROUP, start)
-        cursor = await aside.command("HMGET", self.keys.cursor, "id", "entries_read")
-        resume = (cursor[0] or b"0", "ENTRIESREAD", cursor[1] or 0)
-        await _create_group(aside, self.keys.requests, "admission", *resume)
+            await _create_group(self._links["aside"], stream, DOORBELL_GROUP, start)
 
     async def announce(self, settings: dict[str, str]) -> None:
         """Tell admission of this worker's swarms: name -> settings as JSON."""
@@ -222,9 +218,9 @@ class ShardStore:
         return self.keys.held(worker_id), self.keys.ops(worker_id)
 
 
-async def _create_group(link: Link, stream: str, group: str, *start: Argument) -> None:
+async def _create_group(link: Link, stream: str, group: str, start: str) -> None:
     try:
-        await link.command("XGROUP", "CREATE", stream, group, *start[:1], "MKSTREAM", *start[1:])
+        await link.command("XGROUP", "CREATE", stream, group, start, "MKSTREAM")
     except Exception as error:
         if "BUSYGROUP" not in str(error):
             raise

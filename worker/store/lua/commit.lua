@@ -51,6 +51,7 @@ local refusal = check_op()
 if refusal then
   return refusal
 end
+check_indexes()
 local statuses, passed = {}, {}
 for i = 1, tonumber(ARGV[10]) do
   local item = take_item()

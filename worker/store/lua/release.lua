@@ -41,7 +41,7 @@ end
 for _, item in ipairs(passed) do
   local session_key = session_key_prefix .. item.sid
   local attempts = math.max((tonumber(redis.call('HGET', session_key, 'attempts')) or 0) - 1, 0)
-  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(item.fence, '^%d+') .. '-',
+  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(item.fence, '^%d*') .. '-',
     'attempts', attempts)
   redis.call('SREM', held_key, item.sid)
   -- Charged before by a worker that died: still a suspect.

@@ -23,10 +23,11 @@ local due = redis.call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT',
 local asked = {}
 for i, sid in ipairs(due) do
   local session_key = session_key_prefix .. sid
-  if redis.call('HGET', session_key, 'status') == 'idle' then
-    -- '~' can't begin a sender's request id: such a request has no sender and gets no reply.
-    local request = { requestId = '~ttl-' .. now_text .. '-' .. i, kind = 'dispose', body = '{"reason":"ttl"}' }
-    redis.call('RPUSH', mailbox_key_prefix .. sid, make_record(request, '', now_text))
+  -- '~' can't begin a sender's request id: such a request has no sender and gets no reply.
+  local request = { requestId = '~ttl-' .. now_text .. '-' .. i, kind = 'dispose', body = '{"reason":"ttl"}' }
+  -- A damaged session must not stop the sweep of the others; its keys still have their own expiry.
+  if redis.pcall('HGET', session_key, 'status') == 'idle'
+      and type(redis.pcall('RPUSH', mailbox_key_prefix .. sid, make_record(request, '', now_text))) == 'number' then
     redis.call('HSET', session_key, 'status', 'ready')
     redis.call('PERSIST', session_key)
     redis.call('PERSIST', history_key_prefix .. sid)

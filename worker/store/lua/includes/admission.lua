@@ -136,7 +136,8 @@ local function append_to_mailbox(session, record, when_busy)
   if session.waiting then
     session.waiting[#session.waiting + 1] = record
   elseif not session.status or session.status == 'idle' then
-    wake(session, record)
+    -- Somebody may have deleted the session and left its mailbox: then what waited comes first.
+    wake(session, length == 1 and record)
   end
   return true
 end
@@ -230,11 +231,27 @@ local function admit(flat)
   accept(flat, fields, session, lane, when_busy)
 end
 
+local function entries_added()
+  local info = redis.pcall('XINFO', 'STREAM', requests_key)
+  for i = 1, #info, 2 do
+    if info[i] == 'entries-added' then
+      return info[i + 1]
+    end
+  end
+  return 0 -- no stream
+end
+
 -- The group is gone (flush, eviction, XGROUP DESTROY): take it up where admission stopped. Without ENTRIESREAD the
 -- lag that autoscalers look at would turn nil; from `$` entries would be lost.
 local function recreate_group()
   local cursor = redis.call('HMGET', cursor_key, 'id', 'entries_read')
-  redis.call('XGROUP', 'CREATE', requests_key, 'admission', cursor[1] or '0', 'MKSTREAM', 'ENTRIESREAD', cursor[2] or '0')
+  local id, entries_read, added = cursor[1] or '0', tonumber(cursor[2]) or 0, entries_added()
+  if added < entries_read then
+    -- The stream itself was lost and begun anew: nothing of this one was read.
+    id, entries_read = '0', added - redis.call('XLEN', requests_key)
+    redis.call('HSET', cursor_key, 'entries_read', entries_read)
+  end
+  redis.call('XGROUP', 'CREATE', requests_key, 'admission', id, 'MKSTREAM', 'ENTRIESREAD', entries_read)
 end
 
 local function read_entries(limit)

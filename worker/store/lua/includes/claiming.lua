@@ -3,10 +3,21 @@
 local MAX_REQUESTS = 16            -- of one session in one claim; it goes to the back of the line after those
 local MAX_BYTES = 1048576          -- of one session's mailbox in one claim
 local MAX_ANSWER_BYTES = 4194304   -- of the whole answer; what is left is claimed by the next call
+local RETRY_DAMAGED_MS = 60000     -- when a session that can't be read is tried again
 
 local answer_bytes = 0
 local claimed, claimed_sids, handed_back = {}, {}, {}
 local redelivered = 0
+local unreadable = false           -- a read of the session at hand failed
+
+local function read(...)
+  local found = redis.pcall(...)
+  if type(found) == 'table' and found.err then
+    unreadable = true
+    return {}
+  end
+  return found
+end
 
 local function within_limit(records)
   local bytes = 0
@@ -28,7 +39,7 @@ local function waiting_requests(session)
     return {} -- its head waits for a retry; only control was let through
   end
   -- What was admitted in this very call need not be read again.
-  return within_limit(session.waiting or redis.call('LRANGE', session.mailbox_key, 0, MAX_REQUESTS - 1))
+  return within_limit(session.waiting or read('LRANGE', session.mailbox_key, 0, MAX_REQUESTS - 1))
 end
 
 -- Everything the holder needs, by position: see `ClaimedSession` in worker/store/claims.py.
@@ -36,31 +47,47 @@ local function describe(session, mailbox, is_suspect)
   local sid, turn = session.sid, session.turn
   local settings = settings_of(session.swarm_name) or {}
   local window = settings.history_window or 16
-  local document = turn and redis.call('HGET', session.key, 'document') or ''
+  local document = turn and read('HGET', session.key, 'document') or ''
   answer_bytes = answer_bytes + #document
   return {
     sid, session.fence, session.attempts, is_suspect and 1 or 0, turn or '0', document, session.records or '0',
-    session.control and redis.call('LRANGE', control_key_prefix .. sid, 0, -1) or {},
+    session.control and read('LRANGE', control_key_prefix .. sid, 0, -1) or {},
     mailbox,
-    turn and window > 0 and redis.call('LRANGE', session.history_key, -window, -1) or {},
-    settings.has_policies and redis.call('SMEMBERS', banned_key_prefix .. sid) or {},
-    session.attempts > 1 and redis.call('HGETALL', journal_key_prefix .. sid) or {},
+    turn and window > 0 and read('LRANGE', session.history_key, -window, -1) or {},
+    settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or {},
+    session.attempts > 1 and read('HGETALL', journal_key_prefix .. sid) or {},
   }
 end
 
-local function claim(session, is_suspect)
-  if not session or session.status == 'held' or session.status == 'disposing' then
-    return -- a sid that is in no list any more; never take what somebody holds
+-- A key of the session was overwritten by somebody. It must not stop the line: it is tried again later, mended or not.
+local function set_aside(sid, session)
+  redis.call('ZADD', delayed_key, now_ms + RETRY_DAMAGED_MS, sid)
+  if session then
+    session.status = 'delayed'
+    redis.call('HSET', session.key, 'status', 'delayed')
+  end
+end
+
+local function claim(sid, session, is_suspect)
+  if not session then
+    return set_aside(sid)
+  elseif session.status ~= 'ready' then
+    return -- disposed, or held by somebody
   end
   if not serves[session.swarm_name] then
     handed_back[#handed_back + 1] = session.sid
     redis.call('HSET', session.key, 'status', 'ready')
     return
   end
+  unreadable = false
   local mailbox = waiting_requests(session)
   session.fence = integer((tonumber(string.match(session.fence or '', '^%d+')) or 0) + 1) .. '-' .. nonce
   if #mailbox > 0 then
     session.attempts = session.attempts + 1 -- counted before it runs, so that a request which kills workers is found out
+  end
+  local description = describe(session, mailbox, is_suspect)
+  if unreadable then
+    return set_aside(sid, session)
   end
   if session.attempts > 1 then
     redelivered = redelivered + 1
@@ -69,7 +96,7 @@ local function claim(session, is_suspect)
   redis.call('HSET', session.key, 'status', session.status, 'fence', session.fence, 'holder', worker_id, 'attempts',
     session.attempts)
   claimed_sids[#claimed_sids + 1] = session.sid
-  claimed[#claimed + 1] = describe(session, mailbox, is_suspect)
+  claimed[#claimed + 1] = description
 end
 
 -- Sessions whose retry is due join the line.
@@ -77,8 +104,11 @@ local function wake_delayed()
   local due = redis.call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', 0, 100)
   for _, sid in ipairs(due) do
     redis.call('ZREM', delayed_key, sid)
-    if redis.call('HGET', session_key_prefix .. sid, 'status') == 'delayed' then
+    local status = redis.pcall('HGET', session_key_prefix .. sid, 'status')
+    if status == 'delayed' then
       redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
+    end
+    if status == 'delayed' or type(status) == 'table' then
       redis.call('RPUSH', ready_key, sid)
     end
   end
@@ -96,7 +126,7 @@ local function claim_from(list_key, limit, is_suspect)
       return
     end
     for _, sid in ipairs(sids) do
-      claim(read_session(sid), is_suspect)
+      claim(sid, read_session(sid), is_suspect)
     end
     taken = taken + #sids
   end
@@ -111,7 +141,7 @@ local function claim_sessions(woken)
   for i, session in ipairs(woken) do
     woken_sids[i] = session.sid
     if wants_more() then
-      claim(session, false)
+      claim(session.sid, session, false)
     else
       redis.call('HSET', session.key, 'status', 'ready')
       waiting[#waiting + 1] = session.sid
@@ -132,7 +162,9 @@ local function repeat_claim(sids)
   for sid in string.gmatch(sids, '[^\n]+') do
     local session = read_session(sid)
     if session and session.holder == worker_id and (session.status == 'held' or session.status == 'disposing') then
-      claimed[#claimed + 1] = describe(session, waiting_requests(session), session.attempts > 2)
+      unreadable = false
+      local description = describe(session, waiting_requests(session), session.attempts > 2)
+      claimed[#claimed + 1] = not unreadable and description or nil
     end
   end
 end

@@ -10,8 +10,28 @@ local function take_item()
   }
 end
 
+-- What all items share must be sound before the first of them is written: a wrong type raises an error here.
+local function check_indexes()
+  redis.call('SCARD', held_key)
+  redis.call('LLEN', ready_key)
+  redis.call('ZCARD', sessions_key)
+  redis.call('ZCARD', delayed_key)
+  redis.call('XLEN', bell_key)
+  redis.call('XLEN', dead_key)
+  redis.call('XLEN', events_key)
+  redis.call('SCARD', bans_key)
+end
+
 local function has_type(command, key, wanted)
   return not wanted or type(redis.pcall(command, key)) == 'number'
+end
+
+-- Keys that a plain item does not read anyway are looked at only if it will write them.
+local function has_wrong_type(item, session)
+  return not has_type('LLEN', session.history_key, item.records[1])
+    or not has_type('SCARD', banned_key_prefix .. item.sid, item.bans[1])
+    or not has_type('HLEN', journal_key_prefix .. item.sid, item.journaled)
+    or not has_type('LLEN', session.mailbox_key, item.source == 'control')
 end
 
 -- Returns the first entries of the item's list, or the status that refuses the item.
@@ -26,8 +46,7 @@ local function read_heads(item, session)
   local offset = session[item.popped] or 0
   local heads = redis.pcall('LRANGE', item.list_key, offset, offset + item.count)
   local sent_before = redis.pcall('XLEN', session.outbox_key)
-  if heads.err or type(sent_before) ~= 'number' or not has_type('LLEN', session.history_key, item.records[1])
-      or not has_type('SCARD', banned_key_prefix .. item.sid, item.bans[1]) then
+  if heads.err or type(sent_before) ~= 'number' or has_wrong_type(item, session) then
     return nil, 'wrong_type'
   end
   for i = 1, item.count do

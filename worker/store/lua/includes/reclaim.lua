@@ -7,8 +7,11 @@
 -- session down again. Sessions lost for the second time together share the blame, and none of them is charged for it.
 local function give_back(sid, worker_id, shared)
   local session_key = session_key_prefix .. sid
-  local held = redis.call('HMGET', session_key, 'holder', 'fence', 'attempts')
-  if held[1] ~= worker_id then
+  local held = redis.pcall('HMGET', session_key, 'holder', 'fence', 'attempts')
+  if held.err then
+    redis.call('RPUSH', ready_key, sid) -- damaged: the next claim sets it aside
+    return false
+  elseif held[1] ~= worker_id then
     return false
   end
   -- The nonce goes, so the old holder's fence matches nothing from here on, even before the next claim.
@@ -17,7 +20,7 @@ local function give_back(sid, worker_id, shared)
   if attempts == 2 and shared then
     attempts = 1
   end
-  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2], '^%d+') .. '-',
+  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2] or '', '^%d*') .. '-',
     'attempts', attempts)
   return true
 end
@@ -26,7 +29,8 @@ end
 local function shares_blame(sids)
   local lost_before = 0
   for _, sid in ipairs(sids) do
-    if (tonumber(redis.call('HGET', session_key_prefix .. sid, 'attempts')) or 0) > 1 then
+    local attempts = redis.pcall('HGET', session_key_prefix .. sid, 'attempts')
+    if type(attempts) == 'string' and (tonumber(attempts) or 0) > 1 then
       lost_before = lost_before + 1
     end
   end

@@ -4,7 +4,8 @@ local settings_cache = {}
 local function settings_of(swarm_name)
   if settings_cache[swarm_name] == nil then
     local settings = redis.call('HGET', swarms_key, swarm_name)
-    settings_cache[swarm_name] = settings and cjson.decode(settings) or false
+    local readable, decoded = pcall(cjson.decode, settings or '')
+    settings_cache[swarm_name] = readable and decoded or false
   end
   return settings_cache[swarm_name]
 end

@@ -1,0 +1,110 @@
+"""Claim alone is what a worker calls while Redis is full: nothing new is admitted, what was accepted drains."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import redis.asyncio as redis_asyncio
+
+from tests.store.stage import SID, Stage, StagedWorker, finish
+from worker.store.commits import LiveOutput
+from worker.store.link import QueueFull
+
+
+@pytest.fixture
+async def full(redis: redis_asyncio.Redis) -> AsyncIterator["Full"]:
+    """Hand out a way to fill Redis up."""
+    yield Full(redis)
+    await redis.config_set("maxmemory", 0)
+
+
+class Full:
+    def __init__(self, redis: "redis_asyncio.Redis[bytes]") -> None:
+        self._redis = redis
+
+    async def now(self) -> None:
+        await self._redis.config_set("maxmemory", 1)
+
+    async def no_more(self) -> None:
+        await self._redis.config_set("maxmemory", 0)
+
+
+async def test_what_is_ready_is_claimed_and_nothing_is_admitted(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    await worker.claim(0)
+    await stage.push("r-2", "bob")
+    claim = await worker.store.claim(worker.next("claim"), 10, 1)
+    assert (claim.admitted, [session.sid for session in claim.sessions]) == (0, [SID])
+    assert await stage.session("support:bob") == {}
+
+
+async def test_claim_and_admit_and_claim_count_their_numbers_together(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    first = await worker.store.admit_and_claim(1, 10, 1)
+    assert (await worker.store.claim(1, 10, 1)).sessions == first.sessions
+    with pytest.raises(Exception, match="younger"):
+        await worker.store.claim(0, 10, 1)
+
+
+async def test_a_full_redis_refuses_admission_before_any_write(stage: Stage, worker: StagedWorker, full: Full) -> None:
+    await stage.push("r-1")
+    before = {key: await stage.redis.dump(key) for key in await stage.redis.keys("*")}
+    await full.now()
+    with pytest.raises(QueueFull):
+        await worker.claim()
+    assert {key: await stage.redis.dump(key) for key in await stage.redis.keys("*")} == before
+
+
+async def test_a_full_redis_drains(stage: Stage, worker: StagedWorker, other: StagedWorker, full: Full) -> None:
+    await stage.push("r-1", "alice")
+    await stage.push("r-2", "bob")
+    await worker.claim(0)
+    await full.now()
+    alice, bob = (await worker.store.claim(worker.next("claim"), 10, 1)).sessions
+    live = LiveOutput(alice.sid, alice.fence, ['{"type":"emit"}'], [], {"r-1/step/1": "x"})
+    assert await worker.flush(live) == ["ok"]
+    assert await worker.commit(finish(alice, journaled=True)) == ["ok"]
+    assert await worker.release(bob) == ["ok"]
+    (bob,) = (await worker.store.claim(worker.next("claim"), 10, 1)).sessions
+    assert await worker.store.begin_dispose(bob.sid, bob.fence, may_call_off=False) == "disposing"
+    await full.no_more()
+    await stage.expire_lease(worker)
+    await stage.age(other)
+    await full.now()
+    assert other.renew().reclaimed == 1
+    assert await worker.store.deregister() == 0
+    assert (await stage.result("r-1"))["status"] == "completed"
+
+
+DAMAGED = ["session", "mailbox", "control", "history", "journal", "banned"]
+
+
+@pytest.mark.unguarded_keyspace
+@pytest.mark.parametrize("name", DAMAGED)
+async def test_a_damaged_session_is_set_aside_and_hurts_no_other(
+    stage: Stage, worker: StagedWorker, other: StagedWorker, name: str
+) -> None:
+    for round_number in (1, 2):
+        await stage.push(f"a-{round_number}", "alice")
+        await stage.push(f"b-{round_number}", "bob")
+        if round_number == 1:
+            await worker.commit(*map(finish, (await worker.claim()).sessions))
+    await stage.push("c-1", "alice", kind="notify")
+    await worker.claim()
+    await stage.reclaim(worker, other)
+    key = getattr(stage.keys, name)(SID)
+    sound = await stage.redis.dump(key)
+    await stage.redis.delete(key)
+    await stage.redis.set(key, "overwritten")
+    await stage.push("r-3", "carol")
+    claim = await other.claim()
+    assert {session.client_id for session in claim.sessions} == {"bob", "carol"}
+    assert await stage.names(stage.keys.delayed) == [SID], "it is tried again later: an operator may mend it"
+
+    await stage.redis.delete(key)
+    if sound:
+        await stage.redis.restore(key, 0, sound)
+    await stage.redis.zadd(stage.keys.delayed, {SID: 1})
+    if name == "session":
+        await stage.redis.hset(key, "status", "delayed")
+    session = await other.claim_one()
+    assert [request.request_id for request in (*session.control, *session.requests)] == ["c-1", "a-2"]
