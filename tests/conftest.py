@@ -75,9 +75,9 @@ def start_swarmline(tmp_path: Path) -> Iterator[Callable[..., SwarmlineProcess]]
     """Hand out a starter of `swarmline` commands: `start(*arguments, stdin="", **environment)`; killed at the end."""
     started: list[SwarmlineProcess] = []
 
-    def start(*arguments: str, stdin: str = "", **environment: str) -> SwarmlineProcess:
+    def start(*arguments: str, stdin: str = "", module: str = "worker", **environment: str) -> SwarmlineProcess:
         directory = tmp_path / f"swarmline-{len(started)}"
-        started.append(SwarmlineProcess(*arguments, directory=directory, environment=environment, stdin=stdin))
+        started.append(SwarmlineProcess(*arguments, directory=directory, environment=environment, stdin=stdin, module=module))
         return started[-1]
 
     yield start

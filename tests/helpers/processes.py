@@ -25,15 +25,20 @@ class SwarmlineProcess:
     """One run of the `swarmline` command, with its output in files below `directory`."""
 
     def __init__(
-        self, *arguments: str, directory: Path, environment: Mapping[str, str] | None = None, stdin: str = ""
+        self,
+        *arguments: str,
+        directory: Path,
+        environment: Mapping[str, str] | None = None,
+        stdin: str = "",
+        module: str = "worker",
     ) -> None:
-        """Start `swarmline` with `arguments` and feed it `stdin`."""
+        """Start `swarmline` with `arguments` and feed it `stdin`; `module` may stand in for the real command."""
         directory.mkdir(parents=True, exist_ok=True)
         self._out_path, self._err_path, in_path = directory / "stdout", directory / "stderr", directory / "stdin"
         in_path.write_text(stdin)
         with in_path.open("rb") as fed, self._out_path.open("wb") as out, self._err_path.open("wb") as err:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "worker", *arguments],
+                [sys.executable, "-m", module, *arguments],
                 stdin=fed,
                 stdout=out,
                 stderr=err,

@@ -1,0 +1,44 @@
+"""What the fault tests run: an agent whose answer proves everything that was said before, in order."""
+
+import hashlib
+import os
+import signal
+
+from worker import Agent, App, CompletionMessage, CompletionRequest, Swarm
+from worker.clock import sleep
+
+#: no session of these tests gets longer
+LONGEST = 200
+#: what a turn takes: enough to be killed in the middle of it
+TURN_S = 0.01
+
+
+def proof_of(messages: list[str]) -> str:
+    """Return a hash of all messages in order; one that is lost, doubled or out of place changes it."""
+    return hashlib.sha256("\n".join(messages).encode()).hexdigest()[:16]
+
+
+async def prove(request: CompletionRequest) -> CompletionMessage:
+    """Answer with the proof of what the client has said in this session so far."""
+    await sleep(TURN_S)
+    return CompletionMessage(proof_of([message.content for message in request.messages if message.role == "user"]))
+
+
+async def poison(request: CompletionRequest) -> CompletionMessage:
+    """Take the whole process down on one word, else answer after a while."""
+    if request.last_user_message() == "poison":
+        os.kill(os.getpid(), signal.SIGKILL)
+    await sleep(0.3)
+    return CompletionMessage("survived")
+
+
+def _swarm(name: str, agent: Agent) -> Swarm:
+    return Swarm(name, agents=[agent], default_agent=agent.name)
+
+
+app = App(
+    swarms=[
+        _swarm("proof", Agent("prover", completion=prove, keep_messages=LONGEST)),
+        _swarm("poison", Agent("victim", completion=poison)),
+    ]
+)

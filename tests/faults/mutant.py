@@ -1,0 +1,54 @@
+"""The real command, but with one guard taken out of its scripts, as SWARMLINE_TEST_MUTANT says.
+
+The fault tests must notice every mutant, or they prove nothing.
+"""
+
+import os
+
+from worker.__main__ import main
+from worker.store import script
+
+#: name -> script, and pairs of a guard in it and what stands there in the mutant
+MUTANTS = {
+    # The fence has a second line: a request must still be at the head. Only without both a late commit gets through.
+    "no fence": (
+        "commit",
+        (
+            "session.fence ~= fence or session.status ~= 'held' and session.status ~= 'disposing' or session.broken",
+            "false",
+        ),
+        ("elseif not redis.call('ZSCORE', workers_key, worker_id) then", "elseif false then"),
+        ("if not is_record_of(heads[i], item.requests[4 * i - 3]) then", "if not heads[i] then"),
+    ),
+    "no dedup": (
+        "admit_and_claim",
+        ("elseif known then\n    return meet_known_id(flat, fields, known)\n  end\n  local", "end\n  local"),
+    ),
+    "popped at claim": (
+        "admit_and_claim",
+        ("if #mailbox > 0 then", "redis.call('DEL', session.mailbox_key)\n  if #mailbox > 0 then"),
+    ),
+}
+
+
+def plant(name: str) -> None:
+    """Make the loader hand out scripts with the fault in them."""
+    script_name, *changes = MUTANTS[name]
+    source = script.load(script_name).source
+    missing = [guard for guard, _ in changes if guard not in source]
+    assert not missing, f"{script_name}.lua has guards of {name!r} no more: {missing}"
+    script.load.cache_clear()
+    assemble = script.assemble
+
+    def assemble_mutant(text: str) -> str:
+        text = assemble(text)
+        for guard, instead in changes:
+            text = text.replace(guard, instead)
+        return text
+
+    script.assemble = assemble_mutant
+
+
+if __name__ == "__main__":
+    plant(os.environ["SWARMLINE_TEST_MUTANT"])
+    main()
