@@ -32,6 +32,12 @@ async def poison(request: CompletionRequest) -> CompletionMessage:
     return CompletionMessage("survived")
 
 
+async def wait(request: CompletionRequest) -> CompletionMessage:
+    """Take as many seconds as the message says."""
+    await sleep(float(request.last_user_message()))
+    return CompletionMessage("done")
+
+
 def _swarm(name: str, agent: Agent) -> Swarm:
     return Swarm(name, agents=[agent], default_agent=agent.name)
 
@@ -39,6 +45,7 @@ def _swarm(name: str, agent: Agent) -> Swarm:
 app = App(
     swarms=[
         _swarm("proof", Agent("prover", completion=prove, keep_messages=LONGEST)),
+        _swarm("slow", Agent("waiter", completion=wait)),
         _swarm("poison", Agent("victim", completion=poison)),
     ]
 )

@@ -35,12 +35,13 @@ def start_worker(start_swarmline: Callable[..., SwarmlineProcess], url: str) -> 
     """Hand out a starter of workers."""
 
     def start(*, module: str = "worker", mutant: str = "") -> SwarmlineProcess:
+        seeded = (f"--mutant={mutant}",) if mutant else ()
         return start_swarmline(
+            *seeded,
             *("worker", "--app", "tests.faults.app:app", "--redis-url", url, "--metrics-port", "-1"),
             module=module,
             SWARMLINE_LEASE_S=str(LEASE_S),
             SWARMLINE_LOG_TURNS="false",
-            SWARMLINE_TEST_MUTANT=mutant,
         )
 
     return start

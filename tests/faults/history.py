@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import redis.asyncio as redis_asyncio
@@ -94,7 +95,7 @@ def _faults_of_session(client_id: str, request_ids: list[str], replies: list[dic
         found.append(f"{client_id} was answered out of order")
     if [reply["turn"] for reply in replies] != list(range(1, len(request_ids) + 1)):
         found.append(f"{client_id} has turns {[reply['turn'] for reply in replies]}")
-    if any(late["seq"] <= early["seq"] for early, late in zip(replies, replies[1:], strict=False)):
+    if any(late["seq"] <= early["seq"] for early, late in pairwise(replies)):
         found.append(f"{client_id} has a seq that does not grow")
     for number, reply in enumerate(replies, start=1):
         if reply["status"] != "completed" or reply["output"] != proof_of(request_ids[:number]):

@@ -1,9 +1,9 @@
-"""The real command, but with one guard taken out of its scripts, as SWARMLINE_TEST_MUTANT says.
+"""The real command, but with one guard taken out of its scripts, as `--mutant=NAME`, its first argument, says.
 
 The fault tests must notice every mutant, or they prove nothing.
 """
 
-import os
+import sys
 
 from worker.__main__ import main
 from worker.store import script
@@ -50,5 +50,5 @@ def plant(name: str) -> None:
 
 
 if __name__ == "__main__":
-    plant(os.environ["SWARMLINE_TEST_MUTANT"])
+    plant(sys.argv.pop(1).removeprefix("--mutant="))
     main()
