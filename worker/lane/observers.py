@@ -9,7 +9,7 @@ from worker.lane.held import HeldSession
 from worker.observe.health import Health
 from worker.observe.logs import TurnLine
 from worker.observe.metrics import Metrics
-from worker.store.commits import CommitStatus, FinishedTurn
+from worker.store.commits import CommitStatus, FinishedTurn, Source
 from worker.turn.port import Finished
 
 log = structlog.get_logger(__name__)
@@ -34,15 +34,18 @@ class Observers:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
         claimed = held.claimed
         self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
-        request_id = item.requests[0].request_id
+        request_id, _, _, is_turn = item.requests[0]
+        is_control = item.source is Source.CONTROL
         self.turn_line(claimed.client_id, claimed.swarm_name, request_id, claimed.fence, finished.status, duration_s)
-        if item.turn == 1 and item.opens:
+        # What used up no turn of its own, such as an expired request, still names the last one.
+        if item.turn == 1 and item.opens and is_turn and not is_control:
             self.metrics.session_opened(claimed.swarm_name)
         if item.dispose:
             self.metrics.session_disposed(claimed.swarm_name, "ttl" if request_id.startswith("~") else "request")
         if finished.dead_reason:
             self.metrics.buried(finished.dead_reason)
         if isinstance(finished.outcome, Refused):
-            self.metrics.policy_refused(finished.outcome.policy_name, "output" if finished.records else "input")
+            direction = "output" if finished.records or is_control else "input"
+            self.metrics.policy_refused(finished.outcome.policy_name, direction)
         if item.events:
             self.metrics.events_published(len(item.events))
