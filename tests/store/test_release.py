@@ -1,6 +1,7 @@
 """Release hands sessions back whose turn did not end: ready at once, at the front, and nothing is charged."""
 
 from tests.store.stage import SID, Stage, StagedWorker, finish
+from worker.store.commits import LiveOutput
 
 
 async def test_a_released_session_is_claimed_next_and_not_charged(
@@ -54,6 +55,17 @@ async def test_requests_that_are_done_stay_done(stage: Stage, worker: StagedWork
     await worker.release(session)
     again = await worker.claim_one()
     assert ([request.request_id for request in again.requests], again.attempts, again.turn) == (["r-2"], 1, 1)
+
+
+async def test_the_journal_of_a_released_turn_goes_to_the_next_holder(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    session = await worker.claim_one()
+    await worker.flush(LiveOutput(session.sid, session.fence, [], [], {"r-1/step/0": "paid"}))
+    await worker.release(session)
+    again = await worker.claim_one()
+    assert (again.attempts, again.journal) == (1, {"r-1/step/0": "paid"})
+    await worker.commit(finish(again, journaled=True))
+    assert not await stage.redis.exists(stage.keys.journal(SID))
 
 
 async def test_a_wrong_fence_releases_nothing_and_hurts_no_other(stage: Stage, worker: StagedWorker) -> None:

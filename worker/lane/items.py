@@ -23,7 +23,7 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         dead_reason=finished.dead_reason or "",
         error=finished.error,
         attempts=step.attempt,
-        journaled=step.attempt > 1 or held.journaled,
+        journaled=bool(held.claimed.journal) or held.journaled,
         events_flushed=turn.events_flushed,
         records=finished.records,
         out=turn.emits[turn.emits_flushed :],

@@ -1,9 +1,13 @@
 """Decide how one claimed request goes: buried, expired, called off or through the rooms of a turn."""
 
 import asyncio
+from collections.abc import Mapping
 
+import structlog
+
+from worker.core.outcome import Failed
 from worker.core.request import AdmittedRequest
-from worker.errors import Fenced
+from worker.errors import Fenced, SwarmlineError
 from worker.lane.held import HeldSession
 from worker.lane.live import finish_flush
 from worker.lane.outage import Outage
@@ -11,7 +15,10 @@ from worker.lane.steps import INTERNAL, SIGNALS, Ended, Step
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
+from worker.turn.finish import finish
 from worker.turn.port import Finished, OpenTurn
+
+log = structlog.get_logger(__name__)
 
 
 class TurnRunner:
@@ -29,13 +36,8 @@ class TurnRunner:
         if request.kind in SIGNALS or not await self._may_run(held, request):
             return None
         turn = open_turn(held, held.swarm, held.session, request, step.attempt)
-        if step.attempt > 1:
-            prefix = f"{request.request_id}/"
-            turn.replay = {
-                name.removeprefix(prefix): value
-                for name, value in held.claimed.journal.items()
-                if name.startswith(prefix)
-            }
+        if held.claimed.journal:
+            turn.replay = _journal_of(request.request_id, held.claimed.journal)
         if step.attempt > self._max_attempts:
             return Ended(turn, bury(turn))
         if request.deadline_ms is not None and held.now_ms() > request.deadline_ms:
@@ -61,6 +63,12 @@ class TurnRunner:
         try:
             finished = await take_turn(turn)
             await finish_flush(held)
+        except SwarmlineError:
+            raise
+        except Exception:
+            # A bug of ours or of a definition that no room foresaw: the sender must not wait for ever.
+            log.exception("turn_crashed", sid=held.claimed.sid, request_id=turn.request.request_id)
+            finished = finish(turn, Failed("agent_error", "the turn crashed; the log of the worker says why", ""))
         except asyncio.CancelledError:
             # Control ended this turn alone; everything else that cancels means the session.
             task = asyncio.current_task()
@@ -86,3 +94,9 @@ class TurnRunner:
         if verdict == "fenced":
             raise Fenced(claimed.sid)
         return verdict == "disposing"
+
+
+def _journal_of(request_id: str, journal: Mapping[str, str]) -> dict[str, str]:
+    """Return what an earlier attempt of this request left behind, without the request id."""
+    prefix = f"{request_id}/"
+    return {name.removeprefix(prefix): value for name, value in journal.items() if name.startswith(prefix)}

@@ -55,7 +55,8 @@ local function describe(session, mailbox, is_suspect)
     mailbox,
     turn and window > 0 and read('LRANGE', session.history_key, -window, -1) or {},
     settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or {},
-    session.attempts > 1 and read('HGETALL', journal_key_prefix .. sid) or {},
+    -- A turn that was begun before may have a journal: its holder died, or handed it back and left no name behind.
+    (session.attempts > 1 or session.holder == '') and read('HGETALL', journal_key_prefix .. sid) or {},
   }
 end
 
