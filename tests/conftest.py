@@ -77,7 +77,9 @@ def start_swarmline(tmp_path: Path) -> Iterator[Callable[..., SwarmlineProcess]]
 
     def start(*arguments: str, stdin: str = "", module: str = "worker", **environment: str) -> SwarmlineProcess:
         directory = tmp_path / f"swarmline-{len(started)}"
-        started.append(SwarmlineProcess(*arguments, directory=directory, environment=environment, stdin=stdin, module=module))
+        started.append(
+            SwarmlineProcess(*arguments, directory=directory, environment=environment, stdin=stdin, module=module)
+        )
         return started[-1]
 
     yield start

@@ -164,6 +164,7 @@ local function repeat_claim(sids)
     local session = read_session(sid)
     if session and session.holder == worker_id and (session.status == 'held' or session.status == 'disposing') then
       unreadable = false
+      session.holder = '' -- whatever it was before the lost call: look for a journal
       local description = describe(session, waiting_requests(session), session.attempts > 2)
       claimed[#claimed + 1] = not unreadable and description or nil
     end
