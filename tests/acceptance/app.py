@@ -12,7 +12,7 @@ What a message makes the agent do:
     anything else     answer with its own name and the message
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from os import getpid
 
@@ -80,33 +80,48 @@ async def obey(request: CompletionRequest) -> CompletionMessage:
         return CompletionMessage(newest.content)
     message = request.last_user_message()
     verb, _, rest = message.partition(" ")
-    match verb:
-        case "wait":
-            await Backstage.of_this_process().wait_at(rest.removeprefix("at "))
-        case "recall":
-            return CompletionMessage("\n".join(f"{seen.role}: {seen.content}" for seen in request.messages))
-        case "count":
-            return _call("count")
-        case "tell":
-            return _call("tell", words=rest)
-        case "stream":
-            for word in rest.split():
-                request.emit_delta(word)
-        case "go":
-            return _go(request, rest.removeprefix("to "))
-        case "fail" if rest:
-            return _call("fail")
-        case "fail":
-            raise RuntimeError(SECRET)
-        case _:
-            return CompletionMessage(f"{request.agent_name}: {message}")
-    return CompletionMessage(f"done: {message}")
+    if verb == "wait":
+        await Backstage.of_this_process().wait_at(rest.removeprefix("at "))
+    done = VERBS.get(verb)
+    return CompletionMessage(f"{request.agent_name}: {message}") if done is None else done(request, rest)
 
 
-def _go(request: CompletionRequest, agent_name: str) -> CompletionMessage:
+def _say_done(request: CompletionRequest, _: str) -> CompletionMessage:
+    return CompletionMessage(f"done: {request.last_user_message()}")
+
+
+def _recall(request: CompletionRequest, _: str) -> CompletionMessage:
+    return CompletionMessage("\n".join(f"{seen.role}: {seen.content}" for seen in request.messages))
+
+
+def _stream(request: CompletionRequest, words: str) -> CompletionMessage:
+    for word in words.split():
+        request.emit_delta(word)
+    return _say_done(request, words)
+
+
+def _fail(_: CompletionRequest, where: str) -> CompletionMessage:
+    if not where:
+        raise RuntimeError(SECRET)
+    return _call("fail")
+
+
+def _go(request: CompletionRequest, rest: str) -> CompletionMessage:
+    agent_name = rest.removeprefix("to ")
     if request.agent_name == agent_name:
         return CompletionMessage(f"{agent_name} is here")
     return _call(f"transfer_to_{agent_name}")
+
+
+VERBS: dict[str, Callable[[CompletionRequest, str], CompletionMessage]] = {
+    "wait": _say_done,
+    "recall": _recall,
+    "count": lambda _, __: _call("count"),
+    "tell": lambda _, words: _call("tell", words=words),
+    "stream": _stream,
+    "go": _go,
+    "fail": _fail,
+}
 
 
 async def keep_the_ledger(request: CompletionRequest) -> CompletionMessage:
@@ -136,7 +151,9 @@ def _note_disposal(turn: Turn) -> None:
 
 
 def _agent(name: str, *handoffs: str, **rules: int) -> Agent:
-    return Agent(name, prompt=f"You are {name}.", completion=obey, tools=[count, tell, fail], handoffs=handoffs, **rules)
+    return Agent(
+        name, prompt=f"You are {name}.", completion=obey, tools=[count, tell, fail], handoffs=handoffs, **rules
+    )
 
 
 POLICIES = (
@@ -149,8 +166,12 @@ PLAIN = [_agent("helper")]
 app = App(
     swarms=[
         Swarm("echo", agents=[Agent("parrot", completion=EchoCompletion("You said: "))], default_agent="parrot"),
-        Swarm("support", agents=[_agent("triage", "sales", "refunds"), _agent("sales", "refunds"), _agent("refunds")],
-              default_agent="triage", texts=Texts(placeholders=[SORRY])),  # fmt: skip
+        Swarm(
+            "support",
+            agents=[_agent("triage", "sales", "refunds"), _agent("sales", "refunds"), _agent("refunds")],
+            default_agent="triage",
+            texts=Texts(placeholders=[SORRY]),
+        ),
         Swarm("guarded", agents=PLAIN, default_agent="helper", policies=POLICIES),
         Swarm("observed", agents=PLAIN, default_agent="helper", policies=POLICIES[:1], bus="all"),
         Swarm("ledger", agents=[Agent("clerk", completion=keep_the_ledger, keep_messages=1000)], default_agent="clerk"),

@@ -39,7 +39,7 @@ class Backstage:
     async def wait_at(self, door: str) -> None:
         """Stand before a door until it is open; the test sees the process that stands there."""
         self.note(door, str(os.getpid()))
-        await eventually(lambda: (self._directory / f"{door}.open").exists(), within_s=120)
+        await eventually((self._directory / f"{door}.open").exists, within_s=120)
 
     def open(self, door: str) -> None:
         """Let everybody through, from now on."""

@@ -87,9 +87,7 @@ def door() -> str:
 
 
 @pytest.fixture
-def start_worker(
-    redis_url: str, backstage: Backstage, start_swarmline: Callable[..., SwarmlineProcess]
-) -> StartWorker:
+def start_worker(redis_url: str, backstage: Backstage, start_swarmline: Callable[..., SwarmlineProcess]) -> StartWorker:
     """Hand out a starter of workers on the server that this test has for itself."""
 
     def start(*arguments: str, **environment: str) -> SwarmlineProcess:
@@ -103,4 +101,3 @@ def start_worker(
 def own_wire(redis: redis_asyncio.Redis) -> Wire:
     """Hand out the wire to the server that this test has for itself."""
     return Wire(redis)
-

@@ -41,9 +41,7 @@ async def test_throttle_takes_one_request_in_its_window(wire: Wire, alice: str) 
     assert (await wire.ask(alice.replace("alice", "bob"), "calm", "first"))["status"] == "completed"
 
 
-async def test_a_full_mailbox_rejects_what_is_too_much(
-    wire: Wire, backstage: Backstage, alice: str, door: str
-) -> None:
+async def test_a_full_mailbox_rejects_what_is_too_much(wire: Wire, backstage: Backstage, alice: str, door: str) -> None:
     await wire.say(alice, "small", f"wait at {door}")
     await backstage.reached(door)
     ids = [await wire.say(alice, "small", "count") for _ in range(8)]
@@ -80,9 +78,7 @@ async def test_rollback_cancels_the_running_turn_and_leaves_no_trace_of_it(
     await backstage.reached(door)
     newest = await wire.ask(alice, "support", "recall", whenBusy="rollback")
     assert (await wire.reply_of(running))["status"] == "cancelled"
-    assert newest["output"] == (
-        "system: You are triage.\nuser: Hello\nassistant: triage: Hello\nuser: recall"
-    )
+    assert newest["output"] == ("system: You are triage.\nuser: Hello\nassistant: triage: Hello\nuser: recall")
 
 
 async def test_rollback_takes_back_states_and_can_not_unsend(
@@ -103,9 +99,7 @@ async def test_every_choice_lets_a_request_through_to_a_new_session(when_busy: s
     assert (reply["status"], reply["turn"]) == ("completed", 1)
 
 
-async def test_each_interrupt_ends_the_turn_before_it(
-    wire: Wire, backstage: Backstage, alice: str, door: str
-) -> None:
+async def test_each_interrupt_ends_the_turn_before_it(wire: Wire, backstage: Backstage, alice: str, door: str) -> None:
     ids = [await wire.say(alice, "support", f"wait at {door}")]
     for times in (1, 2, 3):
         await backstage.reached(door, times=times)

@@ -1,7 +1,7 @@
 """What must not wait behind a running turn reaches it, also when another worker than its own admits it."""
 
 import signal
-from collections.abc import AsyncIterator, Callable, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -113,9 +113,7 @@ async def test_an_unban_counts_for_everything_not_yet_executed(
     assert (await pair.wire.ask("alice", "guarded", "Hello"))["status"] == "completed"
 
 
-async def test_a_forced_disposal_ends_the_running_turn_and_answers_what_waits(
-    start_pair: StartPair, door: str
-) -> None:
+async def test_a_forced_disposal_ends_the_running_turn_and_answers_what_waits(start_pair: StartPair, door: str) -> None:
     pair = await start_pair(f"wait at {door}")
     waiting = [await pair.wire.say("alice", "guarded", "Hello") for _ in range(3)]
     disposal = await pair.push("dispose", force=1)
