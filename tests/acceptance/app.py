@@ -7,11 +7,12 @@ What a message makes the agent do:
     count             call a tool that adds one to a state of the session
     tell ONE TWO      call a tool that emits each word and then waits at the door of the last one, if that is a door
     stream ONE TWO    stream the words before it answers with them
-    fail              raise an error; `fail in a tool` does it in a tool
+    fail              raise an error; `fail in a tool` does it in a tool, `fail by NAME` with an odd one (see ODD)
     go to AGENT       hand the conversation over
     anything else     answer with its own name and the message
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from os import getpid
@@ -37,6 +38,12 @@ from worker import (
 from worker.clock import sleep
 from worker.completions import EchoCompletion
 
+ODD: dict[str, BaseException] = {
+    "by sys.exit": SystemExit(3),
+    "by a cancellation of its own": CancelledError(),
+    "by an interrupt": KeyboardInterrupt(),
+    "by a group": BaseExceptionGroup("several", [SystemExit(3)]),
+}
 SORRY = "Sorry, say that again?"
 SECRET = "password-of-the-database"
 STAY_POLITE = "Please stay polite."
@@ -103,6 +110,8 @@ def _stream(request: CompletionRequest, words: str) -> CompletionMessage:
 def _fail(_: CompletionRequest, where: str) -> CompletionMessage:
     if not where:
         raise RuntimeError(SECRET)
+    if where in ODD:
+        raise ODD[where]
     return _call("fail")
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.acceptance.app import SECRET, SORRY
+from tests.acceptance.app import ODD, SECRET, SORRY
 from tests.acceptance.backstage import Backstage
 from tests.acceptance.wire import Wire
 
@@ -14,6 +14,20 @@ async def test_an_agent_that_raises_fails_its_request_alone(message: str, wire: 
     reply = await wire.ask(alice, "support", message)
     assert (reply["status"], reply["output"], reply["error"]["code"]) == ("failed", SORRY, "agent_error")
     assert (reply["turn"], reply["agentName"], reply["attempts"]) == (1, "triage", 1)
+    after = await wire.ask(alice, "support", "Hello")
+    assert (after["status"], after["turn"]) == ("completed", 2)
+
+
+@pytest.mark.parametrize("how", ODD)
+async def test_an_agent_that_raises_what_would_end_a_program_fails_its_request_alone(
+    how: str, wire: Wire, alice: str
+) -> None:
+    reply = await wire.ask(alice, "support", f"fail {how}")
+    assert (reply["status"], reply["error"]["code"], reply["attempts"]) == ("failed", "agent_error", 1)
+    assert [event["type"] for event in await wire.events_of(reply["requestId"])] == [
+        "commit-execution-begin",
+        "commit-execution-end",
+    ]
     after = await wire.ask(alice, "support", "Hello")
     assert (after["status"], after["turn"]) == ("completed", 2)
 
@@ -79,3 +93,17 @@ async def test_an_answer_that_is_no_answer_becomes_a_placeholder(wire: Wire, ali
     reply = await wire.do(alice, "echo", "execute", {"message": f"```json\n{call}\n```"})
     assert call not in reply["output"]
     assert reply["output"]
+
+
+async def test_a_session_that_can_not_be_read_harms_nobody_and_can_be_disposed(wire: Wire, alice: str) -> None:
+    await wire.ask(alice, "support", "Hello")
+    # nothing that goes over the wire does this: a bug, or somebody at the wrong key
+    await wire.redis.hset(wire.name(f"session:support:{alice}"), "document", "{rubbish")
+    for _ in range(2):
+        reply = await wire.ask(alice, "support", "Hello")
+        assert (reply["status"], reply["error"]["code"]) == ("failed", "agent_error")
+        assert "dispose" in reply["error"]["message"]
+    bob = alice.replace("alice", "bob")
+    assert (await wire.ask(bob, "support", "Hello"))["status"] == "completed"
+    assert (await wire.do(alice, "support", "dispose"))["status"] == "completed"
+    assert (await wire.ask(alice, "support", "Hello"))["turn"] == 1

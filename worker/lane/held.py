@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import dataclass
 
+import structlog
+
 from worker.core.session import Session
 from worker.definitions.swarm import Swarm
 from worker.errors import Fenced
@@ -14,6 +16,8 @@ from worker.lane.steps import Step
 from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
 from worker.turn.port import OpenTurn
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +43,12 @@ class HeldSession:
         "deltas_sent",
         "flushing",
         "forced_disposal",
+        "is_damaged",
         "journaled",
         "letting_go",
         "lost",
         "session",
+        "stopping",
         "swarm",
         "task",
         "turn",
@@ -54,16 +60,8 @@ class HeldSession:
         self._services = services
         self.claimed = claimed
         self.swarm = swarm
-        self.session = Session.load(
-            client_id=claimed.client_id,
-            swarm_name=claimed.swarm_name,
-            default_agent=swarm.default_agent,
-            turn=claimed.turn,
-            document=claimed.document,
-            history=claimed.history,
-            history_length=claimed.history_length,
-            banned=claimed.banned,
-        )
+        #: what is stored of it can't be read: no request can run but its disposal
+        self.session, self.is_damaged = _load(claimed, swarm.default_agent)
         self.turn: OpenTurn | None = None
         self.task: asyncio.Task[None] | None = None
         self.unconfirmed = 0
@@ -71,6 +69,8 @@ class HeldSession:
         #: the turn has written to its journal, which its commit must clear
         self.journaled = False
         self.lost = False
+        #: the worker ends, the turn under way goes back
+        self.stopping = False
         #: the commit that releases it is on its way: control that comes now goes to the next holder
         self.letting_go = False
         #: a forced disposal that waits for the running turn to end
@@ -150,3 +150,26 @@ class HeldSession:
     def note(self, name: str) -> None:
         """Count something that the turn survived."""
         self._services.metrics.callback_error(name)
+
+
+def _load(claimed: ClaimedSession, default_agent: str) -> tuple[Session, bool]:
+    """Return the session as it was claimed, a fresh one if it can't be read, and whether that is so."""
+    try:
+        return _session_of(claimed, default_agent, claimed.document), False
+    except ValueError:
+        # It would stop every worker that claims it, one after the other.
+        log.exception("session_damaged", sid=claimed.sid)
+        return _session_of(claimed, default_agent, b""), True
+
+
+def _session_of(claimed: ClaimedSession, default_agent: str, document: bytes) -> Session:
+    return Session.load(
+        client_id=claimed.client_id,
+        swarm_name=claimed.swarm_name,
+        default_agent=default_agent,
+        turn=claimed.turn,
+        document=document,
+        history=claimed.history,
+        history_length=claimed.history_length,
+        banned=claimed.banned,
+    )

@@ -15,10 +15,12 @@ from worker.lane.steps import INTERNAL, SIGNALS, Ended, Step
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
-from worker.turn.finish import finish
+from worker.turn.finish import finish, finish_unstarted
 from worker.turn.port import Finished, OpenTurn
 
 log = structlog.get_logger(__name__)
+
+DAMAGED = Failed("agent_error", "what is stored of this session can't be read; dispose it to begin afresh", "")
 
 
 class TurnRunner:
@@ -42,6 +44,8 @@ class TurnRunner:
             return Ended(turn, bury(turn))
         if request.deadline_ms is not None and held.now_ms() > request.deadline_ms:
             return Ended(turn, expire(turn))
+        if held.is_damaged and request.kind != "dispose":
+            return Ended(turn, finish_unstarted(turn, DAMAGED))
         return Ended(turn, await self._through_the_rooms(held, turn))
 
     async def run_beside(self, held: HeldSession, step: Step, running: OpenTurn | None) -> Ended:
@@ -62,23 +66,19 @@ class TurnRunner:
         held.begin(turn)
         try:
             finished = await take_turn(turn)
-            await finish_flush(held)
         except SwarmlineError:
             raise
-        except Exception:
-            # A bug of ours or of a definition that no room foresaw: the sender must not wait for ever.
-            log.exception("turn_crashed", sid=held.claimed.sid, request_id=turn.request.request_id)
-            finished = finish(turn, Failed("agent_error", "the turn crashed; the log of the worker says why", ""))
-        except asyncio.CancelledError:
-            # Control ended this turn alone; everything else that cancels means the session.
-            task = asyncio.current_task()
-            if held.lost or not turn.cancelled_by or task is None:
-                raise
-            task.uncancel()
-            finished = finish_interrupted(turn)
-            await finish_flush(held)
+        except asyncio.CancelledError as error:
+            if held.lost or (held.stopping and not turn.cancelled_by):
+                raise  # the whole session is meant
+            _forget_cancellation()
+            finished = finish_interrupted(turn) if turn.cancelled_by else _crashed(held, turn, error)
+        except (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - it is logged
+            finished = _crashed(held, turn, error)
         finally:
+            # The turn has its end: control that comes from here on must not give it another one.
             held.turn = None
+        await finish_flush(held)
         return finished
 
     async def _may_run(self, held: HeldSession, request: AdmittedRequest) -> bool:
@@ -100,3 +100,18 @@ def _journal_of(request_id: str, journal: Mapping[str, str]) -> dict[str, str]:
     """Return what an earlier attempt of this request left behind, without the request id."""
     prefix = f"{request_id}/"
     return {name.removeprefix(prefix): value for name, value in journal.items() if name.startswith(prefix)}
+
+
+def _forget_cancellation() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+
+
+def _crashed(held: HeldSession, turn: OpenTurn, error: BaseException) -> Finished:
+    """End a turn by what no room foresaw: a bug of ours, `sys.exit()` in a tool, a `CancelledError` of an agent's own.
+
+    The sender must not wait for ever, and the worker must not end.
+    """
+    log.error("turn_crashed", sid=held.claimed.sid, request_id=turn.request.request_id, exc_info=error)
+    return finish(turn, Failed("agent_error", "the turn crashed; the log of the worker says why", ""))
