@@ -1,6 +1,5 @@
 """What a claim gives to its worker: sessions with a fence each, and the requests that wait in them."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from schemas.keyspace import split_sid
@@ -9,8 +8,7 @@ from worker.errors import QueueUnavailable
 from worker.store.link import Answer
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimedSession:
+class ClaimedSession(NamedTuple):
     """One session as claimed; `attempts` is how often the request at its head was claimed, this time included."""
 
     sid: str

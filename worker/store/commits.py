@@ -18,6 +18,10 @@ class CommitStatus(StrEnum):
     WRONG_TYPE = "wrong_type"  # a key of the session was overwritten by somebody; nothing was written
 
 
+#: as Redis answers them
+_STATUSES = {status.value.encode(): status for status in CommitStatus}
+
+
 class Source(StrEnum):
     """Which list of the session a committed request comes from."""
 
@@ -39,7 +43,7 @@ class EndedRequest(NamedTuple):
 
 @dataclass(slots=True, kw_only=True)
 class FinishedTurn:
-    """One item of a commit: see `take_item` in `lua/includes/commit_check.lua`, which reads it in this order."""
+    """One item of a commit: see `lua/includes/commit_items.lua`, which reads it."""
 
     sid: str
     fence: str
@@ -68,35 +72,27 @@ class FinishedTurn:
         size = 512 + len(self.document or "") + sum(len(request.reply) for request in self.requests)
         return size + sum(map(len, self.records)) + sum(map(len, self.out)) + sum(map(len, self.events))
 
+    def shape(self) -> str:
+        """Return what is needed to read the other arguments: the same text for most items, so the script reads it once."""
+        return (
+            f"{self.source is Source.CONTROL:d} {self.release:d} {self.opens:d} {self.dispose:d} {self.journaled:d} "
+            f"{self.document is not None:d} {self.dead_reason != '':d} {self.ttl_ms} {self.events_flushed} "
+            f"{len(self.requests)} {len(self.records)} {len(self.out)} {len(self.events)} {len(self.bans)}"
+        )
+
     def arguments(self) -> list[Argument]:
         """Return the item as the script reads it."""
-        flat: list[Argument] = [
-            self.sid,
-            self.fence,
-            self.source,
-            self.turn,
-            "release" if self.release else "keep",
-            "1" if self.opens else "0",
-            "1" if self.dispose else "0",
-            self.ttl_ms,
-            "=" if self.document is None else f"+{self.document}",
-            self.dead_reason,
-            self.error,
-            self.attempts,
-            "1" if self.journaled else "0",
-            self.events_flushed,
-            4 * len(self.requests),
-        ]
+        flat: list[Argument] = [self.sid, self.fence, self.shape(), self.turn]
+        if self.document is not None:
+            flat.append(self.document)
+        if self.dead_reason:
+            flat += (self.dead_reason, self.error, self.attempts)
         for request in self.requests:
             reply = _unnumbered(request.reply) if request.sequenced and request.reply else request.reply
-            flat += (request.request_id, reply, request.reply_to, "1" if request.sequenced else "0")
-        flat.append(len(self.records))
+            flat += (request.request_id, reply, request.reply_to)
         flat += self.records
-        flat.append(len(self.out))
         flat += map(_unnumbered, self.out)
-        flat.append(len(self.events))
         flat += self.events
-        flat.append(2 * len(self.bans))
         for policy_name, banned in self.bans:
             flat += (policy_name, "1" if banned else "0")
         return flat
@@ -139,4 +135,4 @@ def parse_fenced(answer: Answer, items: int) -> FencedAnswer:
     """Read the answer of commit, flush or release; raises `NoLease`. An old call that came late changed nothing."""
     if checked_verdict(answer) == "stale":
         return FencedAnswer([CommitStatus.FENCED] * items, [])
-    return FencedAnswer([CommitStatus(status.decode()) for status in answer[1]], [sid.decode() for sid in answer[2]])
+    return FencedAnswer([_STATUSES[status] for status in answer[1]], [sid.decode() for sid in answer[2]])

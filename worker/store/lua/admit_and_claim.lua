@@ -48,6 +48,7 @@ for swarm_name in string.gmatch(ARGV[14], '[^,]+') do
   serves[swarm_name] = true
 end
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include chunks

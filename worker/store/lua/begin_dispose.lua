@@ -15,19 +15,20 @@
 local workers_key = KEYS[1]
 local base, worker_id, sid, fence = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 
+--#include calls
 --#include prefixes
 
 local session_key = session_key_prefix .. sid
-local held = redis.pcall('HMGET', session_key, 'fence', 'disposing', 'control')
-local waiting = redis.pcall('LLEN', mailbox_key_prefix .. sid)
+local held = try('HMGET', session_key, 'fence', 'disposing', 'control')
+local waiting = try('LLEN', mailbox_key_prefix .. sid)
 if held.err or type(waiting) ~= 'number' then
   return 'fenced' -- damaged: its commit would be refused
-elseif held[1] ~= fence or not redis.call('ZSCORE', workers_key, worker_id) then
+elseif held[1] ~= fence or not call('ZSCORE', workers_key, worker_id) then
   return 'fenced'
 elseif held[2] then
   return 'disposing'
 elseif ARGV[5] == '1' and (held[3] or waiting > 1) then
   return 'called_off'
 end
-redis.call('HSET', session_key, 'status', 'disposing', 'disposing', '1')
+call('HSET', session_key, 'status', 'disposing', 'disposing', '1')
 return 'disposing'

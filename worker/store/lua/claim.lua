@@ -32,6 +32,7 @@ for swarm_name in string.gmatch(ARGV[8], '[^,]+') do
   serves[swarm_name] = true
 end
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include chunks

@@ -24,7 +24,7 @@
   ARGV[7]  history_max    int     how many records a history keeps
   ARGV[8]  events_max     int     about how many turns the events stream keeps; 0 = no stream
   ARGV[9]  dead_max       int     about how many dead letters are kept
-  ARGV[10] items          int     how many items follow, each: see `FinishedTurn.arguments` in worker/store/commits.py
+  ARGV[10] items          int     how many items follow, each: see includes/commit_items.lua
 
   Returns  {'ok', {status, ...}, {sid with control waiting, ...}}, status = ok, fenced, moved (its request is not at the
            head) or wrong_type; {'unregistered'} when the worker has no lease; {'stale'} when op_number is an old one
@@ -36,12 +36,12 @@ local grace_ms, result_ttl_ms, outbox_max, history_max = tonumber(ARGV[4]), ARGV
 local events_max, dead_max = ARGV[8], ARGV[9]
 local FIRST_ITEM = 11
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include chunks
 --#include record
---#include arguments
---#include session
+--#include commit_items
 --#include fenced
 --#include send
 --#include commit_check

@@ -16,13 +16,14 @@
 local workers_key, ops_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local base, worker_id = ARGV[1], ARGV[2]
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include reclaim
 
 local given_back = give_back_all(worker_id)
-redis.call('DEL', ops_key)
-redis.call('ZREM', workers_key, worker_id)
+call('DEL', ops_key)
+call('ZREM', workers_key, worker_id)
 if given_back > 0 then
   ring_bell()
 end

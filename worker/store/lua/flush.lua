@@ -19,10 +19,10 @@ local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]),
 local outbox_max = ARGV[4]
 local FIRST_ITEM = 6
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include arguments
---#include session
 --#include fenced
 --#include send
 
@@ -31,8 +31,9 @@ local function check_item(item)
   if not session then
     return failure
   end
-  local sent_before = redis.pcall('XLEN', session.outbox_key)
-  local journaled = redis.pcall('HLEN', journal_key_prefix .. item.sid)
+  session.outbox_key = outbox_key_prefix .. item.sid
+  local sent_before = try('XLEN', session.outbox_key)
+  local journaled = try('HLEN', journal_key_prefix .. item.sid)
   if type(sent_before) ~= 'number' or type(journaled) ~= 'number' then
     return 'wrong_type'
   end
@@ -45,14 +46,14 @@ local function write_item(item)
     keep_and_publish(item.session, with_seq(item.session, data), outbox_max)
   end
   if #item.out > 0 then
-    redis.call('HSET', item.session.key, 'seq', integer(item.session.seq))
+    call('HSET', item.session.key, 'seq', item.session.seq_text)
     if item.is_first then
       fit_stream(item.session.outbox_key)
     end
   end
-  publish_events(item.session, item.events, 1)
+  publish_events(item.session, item.events, 1, #item.events)
   for i = 1, #item.journal, 2 do
-    redis.call('HSET', journal_key_prefix .. item.sid, item.journal[i], item.journal[i + 1])
+    call('HSET', journal_key_prefix .. item.sid, item.journal[i], item.journal[i + 1])
   end
 end
 

@@ -18,17 +18,18 @@
 local workers_key, ops_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local base, lease_ms = ARGV[1], tonumber(ARGV[2])
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include reclaim
 
-local known = redis.call('HMGET', ops_key, 'since', 'seen')
+local known = call('HMGET', ops_key, 'since', 'seen')
 local since, seen = tonumber(known[1]), tonumber(known[2])
 if not since or not seen or now_ms < seen or now_ms - seen > lease_ms then
   since = now_ms
 end
-redis.call('HSET', ops_key, 'since', integer(since), 'seen', now_text)
-redis.call('PEXPIRE', ops_key, 3600000)
+call('HSET', ops_key, 'since', integer(since), 'seen', now_text)
+call('PEXPIRE', ops_key, 3600000)
 local reclaimed = reclaim_dead_workers(since, lease_ms)
 if reclaimed > 0 then
   ring_bell()

@@ -20,9 +20,9 @@ local workers_key, ops_key, held_key, ready_key, suspects_key, bell_key = KEYS[1
 local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'release'
 local FIRST_ITEM = 5
 
+--#include calls
 --#include prefixes
 --#include arguments
---#include session
 --#include fenced
 
 local refusal = check_op()
@@ -40,14 +40,14 @@ for i = 1, tonumber(ARGV[4]) do
 end
 for _, item in ipairs(passed) do
   local session_key = session_key_prefix .. item.sid
-  local attempts = math.max((tonumber(redis.call('HGET', session_key, 'attempts')) or 0) - 1, 0)
-  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(item.fence, '^%d*') .. '-',
+  local attempts = math.max((tonumber(call('HGET', session_key, 'attempts')) or 0) - 1, 0)
+  call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(item.fence, '^%d*') .. '-',
     'attempts', attempts)
-  redis.call('SREM', held_key, item.sid)
+  call('SREM', held_key, item.sid)
   -- Charged before by a worker that died: still a suspect.
-  redis.call('LPUSH', attempts > 0 and suspects_key or ready_key, item.sid)
+  call('LPUSH', attempts > 0 and suspects_key or ready_key, item.sid)
 end
 if #passed > 0 then
-  redis.call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+  call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
 end
 return finish_op(statuses)

@@ -21,12 +21,13 @@
 local workers_key, ops_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local base, worker_id, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include reclaim
 --#include hints
 
-local lease_end = tonumber(redis.call('ZSCORE', workers_key, worker_id))
+local lease_end = tonumber(call('ZSCORE', workers_key, worker_id))
 if not lease_end and ARGV[4] ~= '1' then
   return { 'unregistered', now_text, 0, {} }
 end
@@ -34,14 +35,14 @@ if not lease_end then
   -- A worker that begins a lease holds nothing any more: what is still noted as held would be held for ever.
   give_back_all(worker_id)
 end
-redis.call('ZADD', workers_key, now_ms + lease_ms, worker_id)
-local since = tonumber(redis.call('HGET', ops_key, 'since'))
+call('ZADD', workers_key, now_ms + lease_ms, worker_id)
+local since = tonumber(call('HGET', ops_key, 'since'))
 -- A lease end beyond what this worker could have set means that the server's clock was put back.
 if not since or not lease_end or lease_end < now_ms or lease_end > now_ms + lease_ms then
   since = now_ms
-  redis.call('HSET', ops_key, 'since', now_text)
+  call('HSET', ops_key, 'since', now_text)
 end
-redis.call('PEXPIRE', ops_key, 3600000)
+call('PEXPIRE', ops_key, 3600000)
 local reclaimed = reclaim_dead_workers(since, lease_ms)
 if reclaimed > 0 then
   ring_bell()

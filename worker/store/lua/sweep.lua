@@ -14,30 +14,31 @@
 local sessions_key, ready_key, bell_key = KEYS[1], KEYS[2], KEYS[3]
 local base, limit = ARGV[1], ARGV[2]
 
+--#include calls
 --#include prefixes
 --#include clock
 --#include chunks
 --#include record
 
-local due = redis.call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT', 0, limit)
+local due = call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT', 0, limit)
 local asked = {}
 for i, sid in ipairs(due) do
   local session_key = session_key_prefix .. sid
   -- '~' can't begin a sender's request id: such a request has no sender and gets no reply.
   local request = { requestId = '~ttl-' .. now_text .. '-' .. i, kind = 'dispose', body = '{"reason":"ttl"}' }
   -- A damaged session must not stop the sweep of the others; its keys still have their own expiry.
-  if redis.pcall('HGET', session_key, 'status') == 'idle'
-      and type(redis.pcall('RPUSH', mailbox_key_prefix .. sid, make_record(request, '', now_text))) == 'number' then
-    redis.call('HSET', session_key, 'status', 'ready')
-    redis.call('PERSIST', session_key)
-    redis.call('PERSIST', history_key_prefix .. sid)
-    redis.call('PERSIST', outbox_key_prefix .. sid)
+  if try('HGET', session_key, 'status') == 'idle'
+      and type(try('RPUSH', mailbox_key_prefix .. sid, make_record(request, '', now_text))) == 'number' then
+    call('HSET', session_key, 'status', 'ready')
+    call('PERSIST', session_key)
+    call('PERSIST', history_key_prefix .. sid)
+    call('PERSIST', outbox_key_prefix .. sid)
     asked[#asked + 1] = sid
   end
 end
 call_in_chunks('ZREM', sessions_key, due)
 call_in_chunks('RPUSH', ready_key, asked)
 if #asked > 0 then
-  redis.call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+  call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
 end
 return { #due, #asked }

@@ -9,9 +9,11 @@
 ]]
 local requests_key, cursor_key = KEYS[1], KEYS[2]
 
-local id = redis.call('HGET', cursor_key, 'id')
+--#include calls
+
+local id = call('HGET', cursor_key, 'id')
 if not id then
   return 0
 end
 local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
-return redis.call('XTRIM', requests_key, 'MINID', ms .. '-' .. string.format('%.0f', tonumber(sequence) + 1))
+return call('XTRIM', requests_key, 'MINID', ms .. '-' .. string.format('%.0f', tonumber(sequence) + 1))

@@ -25,13 +25,13 @@ local function bury(flat, reason, message)
     letter[#letter + 1] = 'orig.' .. string.sub(flat[i], 1, 128)
     letter[#letter + 1] = string.sub(flat[i + 1], 1, cut)
   end
-  redis.call('XADD', dead_key, 'MAXLEN', '~', dead_max, '*', unpack(letter))
+  call('XADD', dead_key, 'MAXLEN', '~', dead_max, '*', unpack(letter))
 end
 
 -- Answer a request that goes no further; false when its id is taken already.
 local function answer(fields, status, code, message, reachable)
   local reply = reply_json(fields, status, code, message)
-  local taken = redis.pcall('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'PX', result_ttl_ms)
+  local taken = try('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'PX', result_ttl_ms)
   if not taken or taken.err then
     return false
   end
@@ -73,7 +73,7 @@ local function list_is_full(list_key, session, settings)
   if not session.status or session.status == 'idle' then
     return false -- nothing waits in a session that is idle or not there
   end
-  local length = redis.pcall('LLEN', list_key)
+  local length = try('LLEN', list_key)
   return type(length) == 'number' and length >= (settings.max_mailbox or 1000)
 end
 
@@ -81,9 +81,9 @@ end
 local function wake(session, first)
   if session.status == 'idle' then
     -- From here on there is accepted work, and accepted work never expires.
-    redis.call('PERSIST', session.key)
-    redis.call('PERSIST', session.history_key)
-    redis.call('PERSIST', session.outbox_key)
+    call('PERSIST', session.key)
+    call('PERSIST', session.history_key)
+    call('PERSIST', session.outbox_key)
   end
   session.status = 'ready'
   session.waiting = first and { first }
@@ -93,16 +93,16 @@ end
 -- Tell the holder that control waits: a hint in its ops hash and one on its channel.
 local function hint_holder(session)
   local ops_key = ops_key_prefix .. session.holder
-  redis.call('HSET', ops_key, 'hints', (redis.call('HGET', ops_key, 'hints') or '') .. session.sid .. '\n')
-  redis.call('PUBLISH', worker_channel_prefix .. session.holder, session.sid)
+  call('HSET', ops_key, 'hints', (call('HGET', ops_key, 'hints') or '') .. session.sid .. '\n')
+  call('PUBLISH', worker_channel_prefix .. session.holder, session.sid)
 end
 
 local function append_control(session, record)
-  local length = redis.pcall('RPUSH', control_key_prefix .. session.sid, record)
+  local length = try('RPUSH', control_key_prefix .. session.sid, record)
   if type(length) ~= 'number' then
     return false
   end
-  redis.call('HSET', session.key, 'control', '1')
+  call('HSET', session.key, 'control', '1')
   session.control = '1'
   if session.status == 'held' or session.status == 'disposing' then
     hint_holder(session)
@@ -114,7 +114,7 @@ end
 
 -- Interrupt and rollback append the request as usual and signal the turn that runs now, by its request id.
 local function signal_running(session, when_busy)
-  local head = redis.call('LINDEX', session.mailbox_key, 0)
+  local head = call('LINDEX', session.mailbox_key, 0)
   if head then
     local signal = { requestId = '~' .. when_busy .. '-' .. now_text, kind = when_busy, body = record_request_id(head) }
     append_control(session, make_record(signal, '', now_text))
@@ -125,13 +125,13 @@ local function append_to_mailbox(session, record, when_busy)
   if (when_busy == 'interrupt' or when_busy == 'rollback') and session.status == 'held' then
     signal_running(session, when_busy)
   end
-  local length = redis.pcall('RPUSH', session.mailbox_key, record)
+  local length = try('RPUSH', session.mailbox_key, record)
   if type(length) ~= 'number' then
     return false
   end
   if when_busy == 'throttle' then
     session.throttled_at_ms = now_ms
-    redis.call('HSET', session.key, 'throttled_at_ms', now_text)
+    call('HSET', session.key, 'throttled_at_ms', now_text)
   end
   if session.waiting then
     session.waiting[#session.waiting + 1] = record
@@ -144,7 +144,7 @@ end
 
 local function accept(flat, fields, session, lane, when_busy)
   local result_key = result_key_prefix .. fields.requestId
-  local known = redis.pcall('SET', result_key, marker_json(fields), 'NX', 'GET')
+  local known = try('SET', result_key, marker_json(fields), 'NX', 'GET')
   if type(known) == 'table' then
     return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
   elseif known then
@@ -159,14 +159,14 @@ local function accept(flat, fields, session, lane, when_busy)
   if appended then
     return count('accepted')
   end
-  redis.call('DEL', result_key)
+  call('DEL', result_key)
   bury(flat, 'malformed', 'a key of this session has a wrong type; an operator must look at it')
   answer(fields, 'failed', 'bad_request', 'the session is damaged', true)
 end
 
 local function turn_away(flat, fields, code, message)
   local reply = reply_json(fields, 'rejected', code, message)
-  local known = redis.pcall('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'GET', 'PX', result_ttl_ms)
+  local known = try('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'GET', 'PX', result_ttl_ms)
   if type(known) == 'table' then
     return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
   elseif known then
@@ -232,7 +232,7 @@ local function admit(flat)
 end
 
 local function entries_added()
-  local info = redis.pcall('XINFO', 'STREAM', requests_key)
+  local info = try('XINFO', 'STREAM', requests_key)
   for i = 1, #info, 2 do
     if info[i] == 'entries-added' then
       return info[i + 1]
@@ -244,19 +244,19 @@ end
 -- The group is gone (flush, eviction, XGROUP DESTROY): take it up where admission stopped. Without ENTRIESREAD the
 -- lag that autoscalers look at would turn nil; from `$` entries would be lost.
 local function recreate_group()
-  local cursor = redis.call('HMGET', cursor_key, 'id', 'entries_read')
+  local cursor = call('HMGET', cursor_key, 'id', 'entries_read')
   local id, entries_read, added = cursor[1] or '0', tonumber(cursor[2]) or 0, entries_added()
   if added < entries_read then
     -- The stream itself was lost and begun anew: nothing of this one was read.
-    id, entries_read = '0', added - redis.call('XLEN', requests_key)
-    redis.call('HSET', cursor_key, 'entries_read', entries_read)
+    id, entries_read = '0', added - call('XLEN', requests_key)
+    call('HSET', cursor_key, 'entries_read', entries_read)
   end
-  redis.call('XGROUP', 'CREATE', requests_key, 'admission', id, 'MKSTREAM', 'ENTRIESREAD', entries_read)
+  call('XGROUP', 'CREATE', requests_key, 'admission', id, 'MKSTREAM', 'ENTRIESREAD', entries_read)
 end
 
 local function read_entries(limit)
   for _ = 1, 2 do
-    local read = redis.pcall('XREADGROUP', 'GROUP', 'admission', 'w', 'COUNT', limit, 'NOACK', 'STREAMS', requests_key,
+    local read = try('XREADGROUP', 'GROUP', 'admission', 'w', 'COUNT', limit, 'NOACK', 'STREAMS', requests_key,
       '>')
     if not read then
       return {}
@@ -288,10 +288,10 @@ local function admit_entries(limit)
     end
   end
   local last_id = entries[#entries][1]
-  redis.call('HSET', cursor_key, 'id', last_id)
-  redis.call('HINCRBY', cursor_key, 'entries_read', #entries)
-  redis.call('XTRIM', requests_key, 'MINID', '~', last_id)
+  call('HSET', cursor_key, 'id', last_id)
+  call('HINCRBY', cursor_key, 'entries_read', #entries)
+  call('XTRIM', requests_key, 'MINID', '~', last_id)
   -- Old bells don't ring for what is admitted already. The doorbell group may be missing; idle workers make it anew.
-  redis.pcall('XGROUP', 'SETID', requests_key, 'doorbell', last_id)
+  try('XGROUP', 'SETID', requests_key, 'doorbell', last_id)
   return #entries
 end

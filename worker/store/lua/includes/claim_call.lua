@@ -10,7 +10,7 @@ end
 
 -- Returns an answer to give at once, or nil and `since` of this worker.
 local function check_claim()
-  local ops = redis.call('HMGET', ops_key, 'claim', 'claimed', 'since')
+  local ops = call('HMGET', ops_key, 'claim', 'claimed', 'since')
   local last_number = tonumber(ops[1]) or 0
   if op_number == last_number then
     repeat_claim(ops[2])
@@ -18,7 +18,7 @@ local function check_claim()
   elseif op_number < last_number then
     return { 'stale' }
   end
-  local lease_end = tonumber(redis.call('ZSCORE', workers_key, worker_id))
+  local lease_end = tonumber(call('ZSCORE', workers_key, worker_id))
   if not lease_end then
     return { 'unregistered' }
   end
@@ -28,6 +28,6 @@ end
 
 local function finish_claim(admitted, reclaimed, woken, verdicts)
   claim_sessions(woken)
-  redis.call('HSET', ops_key, 'claim', op_number, 'claimed', table.concat(claimed_sids, '\n'))
+  call('HSET', ops_key, 'claim', op_number, 'claimed', table.concat(claimed_sids, '\n'))
   return answer_claim(admitted, reclaimed, verdicts)
 end

@@ -11,7 +11,7 @@ local redelivered = 0
 local unreadable = false           -- a read of the session at hand failed
 
 local function read(...)
-  local found = redis.pcall(...)
+  local found = try(...)
   if type(found) == 'table' and found.err then
     unreadable = true
     return {}
@@ -62,10 +62,10 @@ end
 
 -- A key of the session was overwritten by somebody. It must not stop the line: it is tried again later, mended or not.
 local function set_aside(sid, session)
-  redis.call('ZADD', delayed_key, now_ms + RETRY_DAMAGED_MS, sid)
+  call('ZADD', delayed_key, now_ms + RETRY_DAMAGED_MS, sid)
   if session then
     session.status = 'delayed'
-    redis.call('HSET', session.key, 'status', 'delayed')
+    call('HSET', session.key, 'status', 'delayed')
   end
 end
 
@@ -77,7 +77,7 @@ local function claim(sid, session, is_suspect)
   end
   if not serves[session.swarm_name] then
     handed_back[#handed_back + 1] = session.sid
-    redis.call('HSET', session.key, 'status', 'ready')
+    call('HSET', session.key, 'status', 'ready')
     return
   end
   unreadable = false
@@ -94,7 +94,7 @@ local function claim(sid, session, is_suspect)
     redelivered = redelivered + 1
   end
   session.status = session.disposing and 'disposing' or 'held'
-  redis.call('HSET', session.key, 'status', session.status, 'fence', session.fence, 'holder', worker_id, 'attempts',
+  call('HSET', session.key, 'status', session.status, 'fence', session.fence, 'holder', worker_id, 'attempts',
     session.attempts)
   claimed_sids[#claimed_sids + 1] = session.sid
   claimed[#claimed + 1] = description
@@ -102,15 +102,15 @@ end
 
 -- Sessions whose retry is due join the line.
 local function wake_delayed()
-  local due = redis.call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', 0, 100)
+  local due = call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', 0, 100)
   for _, sid in ipairs(due) do
-    redis.call('ZREM', delayed_key, sid)
-    local status = redis.pcall('HGET', session_key_prefix .. sid, 'status')
+    call('ZREM', delayed_key, sid)
+    local status = try('HGET', session_key_prefix .. sid, 'status')
     if status == 'delayed' then
-      redis.call('HSET', session_key_prefix .. sid, 'status', 'ready')
+      call('HSET', session_key_prefix .. sid, 'status', 'ready')
     end
     if status == 'delayed' or type(status) == 'table' then
-      redis.call('RPUSH', ready_key, sid)
+      call('RPUSH', ready_key, sid)
     end
   end
 end
@@ -122,7 +122,7 @@ end
 local function claim_from(list_key, limit, is_suspect)
   local taken = 0
   while taken < limit and wants_more() do
-    local sids = redis.call('LPOP', list_key, math.min(limit - taken, free_slots - #claimed_sids, 64))
+    local sids = call('LPOP', list_key, math.min(limit - taken, free_slots - #claimed_sids, 64))
     if not sids then
       return
     end
@@ -144,7 +144,7 @@ local function claim_sessions(woken)
     if wants_more() then
       claim(session.sid, session, false)
     else
-      redis.call('HSET', session.key, 'status', 'ready')
+      call('HSET', session.key, 'status', 'ready')
       waiting[#waiting + 1] = session.sid
     end
   end
@@ -153,7 +153,7 @@ local function claim_sessions(woken)
   call_in_chunks('SADD', held_key, claimed_sids)
   call_in_chunks('ZREM', sessions_key, woken_sids)
   -- Chain the waking: whoever took part of the work, or made work it does not take, wakes the next worker.
-  if #waiting > 0 or #claimed_sids > 0 and redis.call('LLEN', ready_key) > #handed_back then
+  if #waiting > 0 or #claimed_sids > 0 and call('LLEN', ready_key) > #handed_back then
     ring_bell()
   end
 end

@@ -2,7 +2,7 @@
 -- Needs worker_id, op_number, op_kind.
 -- Returns an answer to give at once: the kept one when this very call was applied before, or a refusal.
 local function check_op()
-  local ops = redis.call('HMGET', ops_key, op_kind, op_kind .. '_answer')
+  local ops = call('HMGET', ops_key, op_kind, op_kind .. '_answer')
   local last_number = tonumber(ops[1]) or 0
   if op_number == last_number then
     local statuses = {}
@@ -12,7 +12,7 @@ local function check_op()
     return { 'ok', statuses, {} }
   elseif op_number < last_number then
     return { 'stale' }
-  elseif not redis.call('ZSCORE', workers_key, worker_id) then
+  elseif not call('ZSCORE', workers_key, worker_id) then
     return { 'unregistered' }
   end
 end
@@ -20,14 +20,32 @@ end
 --#include hints
 
 local function finish_op(statuses)
-  redis.call('HSET', ops_key, op_kind, op_number, op_kind .. '_answer', table.concat(statuses, ','))
+  call('HSET', ops_key, op_kind, op_number, op_kind .. '_answer', table.concat(statuses, ','))
   return { 'ok', statuses, take_hints() }
+end
+
+-- What one call knows of a session that its caller holds; read once, the turns of one session build on each other.
+local held_sessions = {} -- sid -> session
+
+local function read_held(sid)
+  local key = session_key_prefix .. sid
+  local found = try('HMGET', key, 'status', 'fence', 'seq', 'turn', 'control')
+  if found.err then
+    return nil
+  end
+  local session = {
+    sid = sid, key = key, status = found[1], fence = found[2], seq = tonumber(found[3]) or 0, seq_text = found[3] or '0',
+    turn = found[4], control = found[5], mailbox_popped = 0, control_popped = 0, outbox_key = false, history_key = false,
+    sent = false, new_records = false, broken = false,
+  }
+  held_sessions[sid] = session
+  return session
 end
 
 -- A paused worker that wakes up is stopped here: its session may already have a younger holder with another fence, and
 -- the late turn must not overwrite what that holder did.
 local function fenced_session(sid, fence)
-  local session = read_session(sid)
+  local session = held_sessions[sid] or read_held(sid)
   if not session then
     return nil, 'wrong_type'
   elseif session.fence ~= fence or session.status ~= 'held' and session.status ~= 'disposing' or session.broken then

@@ -1,10 +1,10 @@
 -- Sids of this worker that have control waiting, as admission noted them; read once, then forgotten.
 local function take_hints()
-  local hints = redis.call('HGET', ops_key, 'hints')
+  local hints = call('HGET', ops_key, 'hints')
   if not hints then
     return {}
   end
-  redis.call('HDEL', ops_key, 'hints')
+  call('HDEL', ops_key, 'hints')
   local sids = {}
   for sid in string.gmatch(hints, '[^\n]+') do
     sids[#sids + 1] = sid

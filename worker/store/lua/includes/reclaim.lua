@@ -7,20 +7,20 @@
 -- session down again. Sessions lost for the second time together share the blame, and none of them is charged for it.
 local function give_back(sid, worker_id, shared)
   local session_key = session_key_prefix .. sid
-  local held = redis.pcall('HMGET', session_key, 'holder', 'fence', 'attempts')
+  local held = try('HMGET', session_key, 'holder', 'fence', 'attempts')
   if held.err then
-    redis.call('RPUSH', ready_key, sid) -- damaged: the next claim sets it aside
+    call('RPUSH', ready_key, sid) -- damaged: the next claim sets it aside
     return false
   elseif held[1] ~= worker_id then
     return false
   end
   -- The nonce goes, so the old holder's fence matches nothing from here on, even before the next claim.
   local attempts = tonumber(held[3]) or 0
-  redis.call(attempts > 1 and 'RPUSH' or 'LPUSH', attempts > 1 and suspects_key or ready_key, sid)
+  call(attempts > 1 and 'RPUSH' or 'LPUSH', attempts > 1 and suspects_key or ready_key, sid)
   if attempts == 2 and shared then
     attempts = 1
   end
-  redis.call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2] or '', '^%d*') .. '-',
+  call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2] or '', '^%d*') .. '-',
     'attempts', attempts)
   return true
 end
@@ -29,7 +29,7 @@ end
 local function shares_blame(sids)
   local lost_before = 0
   for _, sid in ipairs(sids) do
-    local attempts = redis.pcall('HGET', session_key_prefix .. sid, 'attempts')
+    local attempts = try('HGET', session_key_prefix .. sid, 'attempts')
     if type(attempts) == 'string' and (tonumber(attempts) or 0) > 1 then
       lost_before = lost_before + 1
     end
@@ -40,14 +40,14 @@ end
 -- Returns how many sessions were given back.
 local function give_back_all(worker_id)
   local held_key, given_back = held_key_prefix .. worker_id, 0
-  local sids = redis.call('SMEMBERS', held_key)
+  local sids = call('SMEMBERS', held_key)
   local shared = shares_blame(sids)
   for _, sid in ipairs(sids) do
     if give_back(sid, worker_id, shared) then
       given_back = given_back + 1
     end
   end
-  redis.call('DEL', held_key)
+  call('DEL', held_key)
   return given_back
 end
 
@@ -56,14 +56,14 @@ local function reclaim_dead_workers(since, lease_ms)
   if not since or now_ms - since < lease_ms then
     return reclaimed
   end
-  local dead_workers = redis.call('ZRANGEBYSCORE', workers_key, '-inf', '(' .. now_text)
+  local dead_workers = call('ZRANGEBYSCORE', workers_key, '-inf', '(' .. now_text)
   for _, worker_id in ipairs(dead_workers) do
-    redis.call('ZREM', workers_key, worker_id)
+    call('ZREM', workers_key, worker_id)
     reclaimed = reclaimed + give_back_all(worker_id)
   end
   return reclaimed
 end
 
 local function ring_bell()
-  redis.call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+  call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
 end

@@ -22,9 +22,9 @@ end
 -- Publish where the sender listens; `reachable` is false when its names must not become part of a channel.
 local function publish_reply(fields, reply, reachable)
   if reachable then
-    redis.call('PUBLISH', client_channel_prefix .. fields.swarmName .. ':' .. fields.clientId, reply)
+    call('PUBLISH', client_channel_prefix .. fields.swarmName .. ':' .. fields.clientId, reply)
   end
   if fields.replyTo then
-    redis.call('PUBLISH', fields.replyTo, reply)
+    call('PUBLISH', fields.replyTo, reply)
   end
 end

@@ -20,7 +20,7 @@ local function read_session(sid)
   if session then
     return session
   end
-  local found = redis.pcall('HMGET', session_key_prefix .. sid, 'status', 'fence', 'attempts', 'turn', 'records', 'seq',
+  local found = try('HMGET', session_key_prefix .. sid, 'status', 'fence', 'attempts', 'turn', 'records', 'seq',
     'control', 'holder', 'disposing', 'due_ms', 'throttled_at_ms')
   if found.err then
     return nil

@@ -3,7 +3,7 @@ local settings_cache = {}
 
 local function settings_of(swarm_name)
   if settings_cache[swarm_name] == nil then
-    local settings = redis.call('HGET', swarms_key, swarm_name)
+    local settings = call('HGET', swarms_key, swarm_name)
     local readable, decoded = pcall(cjson.decode, settings or '')
     settings_cache[swarm_name] = readable and decoded or false
   end

@@ -1,0 +1,43 @@
+-- The items of a commit, read where they lie in ARGV: a table or a list per item would cost more than its commands.
+-- An item is sid, fence, shape, turn, [document], [dead reason, error, attempts], then as many values as its shape says:
+-- requests (id, reply, reply_to), records, out, events, bans (policy name, 1 = ban or 0 = unban).
+-- The shape is one string of numbers, the same for most items: it is read once per call.
+local shapes = {} -- text -> shape
+local position = FIRST_ITEM
+
+-- See `FinishedTurn.shape` in worker/store/commits.py.
+local function read_shape(text)
+  local numbers = {}
+  for number in string.gmatch(text, '%-?%d+') do
+    numbers[#numbers + 1] = tonumber(number)
+  end
+  local from_control, releases, opens, dispose, journaled, has_document, is_dead, ttl_ms, first_event, requests, records,
+    out, events, bans = unpack(numbers)
+  local document = 4
+  local dead = document + has_document
+  local first_request = dead + 3 * is_dead
+  local first_record = first_request + 3 * requests
+  local first_out = first_record + records
+  local first_of_events = first_out + out
+  local first_ban = first_of_events + events
+  return {
+    from_control = from_control == 1, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,
+    journaled = journaled == 1, due = integer(now_ms + ttl_ms), life_ms = integer(ttl_ms + grace_ms),
+    requests = requests, records = records, out = out, events = events, bans = bans, skip_events = first_event,
+    document = has_document == 1 and document, dead = is_dead == 1 and dead, first_request = first_request,
+    first_record = first_record, first_out = first_out, first_event = first_of_events, first_ban = first_ban,
+    size = first_ban + 2 * bans,
+  }
+end
+
+local function take_item()
+  local text = ARGV[position + 2]
+  local shape = shapes[text]
+  if not shape then
+    shape = read_shape(text)
+    shapes[text] = shape
+  end
+  local item = { sid = ARGV[position], fence = ARGV[position + 1], shape = shape, at = position }
+  position = position + shape.size
+  return item
+end
