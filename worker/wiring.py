@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import AsyncGenerator, Generator
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ async def run_worker(app: App, settings: Settings) -> int:
     Prints one line `READY worker_id=… shards=…` on standard output when it serves. Raises `ConfigurationError` and
     `QueueUnavailable`, but only before that.
     """
+    _spare_the_collector()
     worker_id = uuid4().hex[:16]  # 64 random bits; it stands in every held session
     observers = _observers(settings, worker_id)
     await _check_redis(settings)
@@ -95,6 +97,16 @@ async def _serve(worker: Worker, stopping: Stopping, settings: Settings) -> int:
     if stopping.cut_short:
         return 128 + stopping.cut_short
     return EXIT_DRAIN_TIMEOUT if handed_back else EXIT_OK
+
+
+def _spare_the_collector() -> None:
+    """Let Python's cycle collector run less often: at its defaults it took a quarter of a busy worker's time.
+
+    What is loaded by now stays for good and is not looked at again. Turns make few cycles.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 async def _check_redis(settings: Settings) -> None:

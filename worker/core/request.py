@@ -1,10 +1,9 @@
 """One admitted request, as a worker reads it from a mailbox or a control list."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class AdmittedRequest:
+class AdmittedRequest(NamedTuple):
     """One mailbox or control entry; `body` is raw JSON that nobody has parsed yet."""
 
     request_id: str
