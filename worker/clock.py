@@ -15,6 +15,9 @@ monotonic = time.monotonic
 sleep = asyncio.sleep
 
 
+_RANDOM = random.Random()  # noqa: S311 - jitter is no secret; seeding one per call would cost more than the call
+
+
 class Backoff:
     """Delays that double up to a cap, with jitter, so that N workers don't knock at a restarted Redis together."""
 
@@ -22,7 +25,7 @@ class Backoff:
         """Begin at about `first_s` seconds and never exceed `most_s`; `source` of chance is for tests."""
         self._first_s = first_s
         self._most_s = most_s
-        self._random = source or random.Random()  # noqa: S311 - jitter is no secret
+        self._random = source or _RANDOM
         self._failures = 0
 
     @property
