@@ -149,6 +149,8 @@ class Executor:
     def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm) -> None:
         held.unconfirmed += 1
         held.letting_go = held.letting_go or item.release
+        if item.release and not item.dispose and not held.is_damaged:
+            self._services.kept.keep(item.sid, held.session, held.now_ms())
         self._committer.submit(item, confirm)
 
     def _confirmed(self, held: HeldSession, status: CommitStatus, *, release: bool) -> None:

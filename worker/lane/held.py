@@ -15,6 +15,7 @@ from worker.lane.server_clock import ServerClock
 from worker.lane.steps import Step
 from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
+from worker.store.kept import KeptSessions
 from worker.turn.port import OpenTurn
 
 log = structlog.get_logger(__name__)
@@ -29,6 +30,7 @@ class LaneServices:
     flusher: Flusher
     deltas: Deltas
     metrics: Metrics
+    kept: KeptSessions
 
 
 class HeldSession:
@@ -154,6 +156,8 @@ class HeldSession:
 
 def _load(claimed: ClaimedSession, default_agent: str) -> tuple[Session, bool]:
     """Return the session as it was claimed, a fresh one if it can't be read, and whether that is so."""
+    if claimed.kept is not None:
+        return claimed.kept, False
     try:
         return _session_of(claimed, default_agent, claimed.document), False
     except ValueError:

@@ -49,7 +49,9 @@ class ShardLane:
         self._flusher = Flusher(store, self._outage, hinted)
         self._committer = Committer(store, self._outage, hinted)
         self._deltas = Deltas(store, store.keys)
-        services = LaneServices(self.lease, self._clock, self._flusher, self._deltas, observers.metrics)
+        services = LaneServices(
+            self.lease, self._clock, self._flusher, self._deltas, observers.metrics, store.kept
+        )
         runner = TurnRunner(store, self._outage, rules.max_attempts)
         self.executor = Executor(swarms, services, self._committer, runner, (slots, observers))
         self._control = Control(store, self._outage, self.executor, runner)
@@ -58,6 +60,7 @@ class ShardLane:
 
     async def prepare(self) -> None:
         """Create what is missing in Redis and announce the swarms; raises `QueueUnavailable`."""
+        await self.store.agree()
         await self.store.ensure_groups()
         settings = {name: to_json(swarm.admission_settings()).decode() for name, swarm in self._swarms.items()}
         await self.store.announce(settings)

@@ -8,11 +8,13 @@ from schemas.keyspace import CONSUMER, DOORBELL_GROUP, ShardKeys
 from worker.core.request import AdmittedRequest
 from worker.store.claims import Claim, NoLease, parse_claim, parse_record
 from worker.store.commits import FencedAnswer, FinishedTurn, LiveOutput, parse_fenced
+from worker.store.kept import KeptSessions
 from worker.store.link import Argument, Link
 from worker.store.script import load
+from worker.store.setup import agree_on_namespace
 
-#: entries that one call admits at most, so that a call stays short
-ADMIT_MAX = 128
+#: entries that one call admits at most: small enough that Redis works on the next ones while the turns of these run
+ADMIT_MAX = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class ShardStore:
         self._identity = identity
         self._limits = limits
         self._swarms = "".join(f"{name}," for name in identity.swarms)
+        self.kept = KeptSessions()
         self._links = {name: Link(url) for name in ("claim", "commit", "flush", "doorbell", "hints", "deltas", "aside")}
 
     async def close(self) -> None:
@@ -57,8 +60,8 @@ class ShardStore:
     async def admit_and_claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
         """Admit entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`."""
         keys, limits = self.keys, self._limits
-        answer = await self._links["claim"].call(
-            load("admit_and_claim"),
+        return await self._call_claim(
+            "admit_and_claim",
             keys.requests,
             keys.bell,
             keys.ready,
@@ -84,14 +87,14 @@ class ShardStore:
             limits.result_ttl_ms,
             limits.dead_max,
             self._swarms,
+            self.kept.since_us,
         )
-        return parse_claim(answer)
 
     async def claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
         """Claim without admitting anything: what still works while Redis is full."""
         keys = self.keys
-        answer = await self._links["claim"].call(
-            load("claim"),
+        return await self._call_claim(
+            "claim",
             keys.bell,
             keys.ready,
             keys.delayed,
@@ -108,8 +111,16 @@ class ShardStore:
             suspect_slots,
             self._limits.lease_ms,
             self._swarms,
+            self.kept.since_us,
         )
-        return parse_claim(answer)
+
+    async def _call_claim(self, name: str, *arguments: Argument) -> Claim:
+        link = self._links["claim"]
+        claim = parse_claim(await link.call(load(name), *arguments), self.kept)
+        if claim.is_partial:
+            again = parse_claim(await link.call(load(name), *arguments), self.kept)
+            claim = claim._replace(sessions=again.sessions)
+        return claim
 
     async def commit(self, op_number: int, turns: Sequence[FinishedTurn]) -> FencedAnswer:
         """Commit finished turns in one atomic call; raises `QueueUnavailable` (outcome unknown) and `NoLease`."""
@@ -196,6 +207,10 @@ class ShardStore:
         streams = (self.keys.requests, self.keys.bell, ">", ">")
         read = ("XREADGROUP", "GROUP", DOORBELL_GROUP, CONSUMER, "COUNT", 1, "BLOCK", int(wait_s * 1000), "NOACK")
         await self._links["doorbell"].command(*read, "STREAMS", *streams, wait_s=wait_s)
+
+    async def agree(self) -> None:
+        """Create the namespace where it is missing; raises `ProtocolMismatch` when it was made otherwise."""
+        await agree_on_namespace(self._links["aside"], self.keys.namespace, self._shards)
 
     async def ensure_groups(self) -> None:
         """Create the doorbell groups that are missing; the group of admission is made by the script that reads it."""
