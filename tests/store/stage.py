@@ -8,6 +8,7 @@ from typing import Any
 import redis.asyncio as redis_asyncio
 
 from schemas.keyspace import ShardKeys
+from worker.core.session import Session
 from worker.store.claims import Claim, ClaimedSession
 from worker.store.commits import EndedRequest, FinishedTurn, LiveOutput, Source
 from worker.store.renewal import Renewal, RenewalLink
@@ -102,6 +103,23 @@ def finish(session: ClaimedSession, index: int = 0, **changes: Any) -> FinishedT
         "records": [RECORD],
     }
     return FinishedTurn(**(fields | changes))
+
+
+def session_after(claimed: ClaimedSession, *, turns: int = 1, records: Sequence[str] = (RECORD,)) -> Session:
+    """Return the session as its holder remembers it after the turns of this claim."""
+    session = claimed.kept or Session.load(
+        client_id=claimed.client_id,
+        swarm_name=claimed.swarm_name,
+        default_agent="triage",
+        turn=claimed.turn,
+        document=claimed.document,
+        history=claimed.history,
+        history_length=claimed.history_length,
+        banned=claimed.banned,
+    )
+    session.turn += turns
+    session.history = [*session.history, *records]
+    return session
 
 
 class Stage:

@@ -10,6 +10,7 @@ from tests.helpers.server import Server
 from worker.store.script import assemble
 
 HARNESS = """
+--#include calls
 --#include names
 local text, shards = ARGV[1], tonumber(ARGV[2])
 local judged = { is_name(text) and 1 or 0, is_request_id(text) and 1 or 0, is_client_id(text) and 1 or 0 }

@@ -49,9 +49,7 @@ class ShardLane:
         self._flusher = Flusher(store, self._outage, hinted)
         self._committer = Committer(store, self._outage, hinted)
         self._deltas = Deltas(store, store.keys)
-        services = LaneServices(
-            self.lease, self._clock, self._flusher, self._deltas, observers.metrics, store.kept
-        )
+        services = LaneServices(self.lease, self._clock, self._flusher, self._deltas, observers.metrics, store.kept)
         runner = TurnRunner(store, self._outage, rules.max_attempts)
         self.executor = Executor(swarms, services, self._committer, runner, (slots, observers))
         self._control = Control(store, self._outage, self.executor, runner)

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from schemas.keyspace import split_sid
 from worker.core.request import AdmittedRequest
+from worker.core.session import Session
 from worker.errors import QueueUnavailable
+from worker.store.kept import KeptSessions
 from worker.store.link import Answer
 
 
@@ -26,6 +28,8 @@ class ClaimedSession(NamedTuple):
     history: list[bytes]
     banned: set[str]
     journal: dict[str, str]
+    #: the session as this worker let go of it; document, history, banned and journal are left empty then
+    kept: Session | None = None
 
 
 class Claim(NamedTuple):
@@ -37,6 +41,8 @@ class Claim(NamedTuple):
     redelivered: int
     verdicts: dict[str, int]
     sessions: list[ClaimedSession]
+    #: sessions are missing that this worker was believed to have kept: the same call again brings all of them in full
+    is_partial: bool = False
 
 
 class NoLease(QueueUnavailable):
@@ -64,10 +70,19 @@ def parse_record(record: bytes) -> AdmittedRequest:
     )
 
 
-def parse_session(parts: list[Answer]) -> ClaimedSession:
-    """Read one session of the answer; see `describe` in `lua/includes/claiming.lua`."""
-    sid, fence, attempts, is_suspect, turn, document, records, control, mailbox, history, banned, journal = parts
-    name = sid.decode()
+def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | None:
+    """Read one session of the answer, see `describe` in `lua/includes/claiming.lua`; None = it is not kept after all.
+
+    The first eight parts come always, the other four only when Redis does not take the session for kept.
+    """
+    sid, fence, attempts, is_suspect, turns, records, control, mailbox, *state = parts
+    name, turn = sid.decode(), int(turns)
+    session = None if state else kept.take(name, turn)
+    if session is None and not state:
+        return None
+    if session is not None:
+        session.history_length = int(records)
+    document, history, banned, journal = state or (b"", [], [], [])
     swarm_name, client_id = split_sid(name)
     return ClaimedSession(
         name,
@@ -76,7 +91,7 @@ def parse_session(parts: list[Answer]) -> ClaimedSession:
         fence.decode(),
         attempts,
         bool(is_suspect),
-        int(turn),
+        turn,
         document,
         int(records),
         [parse_record(record) for record in control],
@@ -84,17 +99,20 @@ def parse_session(parts: list[Answer]) -> ClaimedSession:
         history,
         {policy.decode() for policy in banned},
         {journal[i].decode(): journal[i + 1].decode() for i in range(0, len(journal), 2)},
+        session,
     )
 
 
-def parse_claim(answer: Answer) -> Claim:
+def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
     """Read the answer of `admit_and_claim` or `claim`; raises `NoLease`."""
     verdict = checked_verdict(answer)
     if verdict == "stale":
         raise QueueUnavailable("a claim arrived after a younger one of the same worker")
-    _, now_ms, admitted, reclaimed, redelivered, counts, sessions = answer
+    _, now_ms, admitted, reclaimed, redelivered, counts, described = answer
     verdicts = {counts[i].decode(): counts[i + 1] for i in range(0, len(counts), 2)}
-    return Claim(int(now_ms), admitted, reclaimed, redelivered, verdicts, [parse_session(parts) for parts in sessions])
+    sessions = [parse_session(parts, kept) for parts in described]
+    found = [session for session in sessions if session is not None]
+    return Claim(int(now_ms), admitted, reclaimed, redelivered, verdicts, found, len(found) < len(sessions))
 
 
 def checked_verdict(answer: Answer) -> str:

@@ -73,7 +73,7 @@ class FinishedTurn:
         return size + sum(map(len, self.records)) + sum(map(len, self.out)) + sum(map(len, self.events))
 
     def shape(self) -> str:
-        """Return what is needed to read the other arguments: the same text for most items, so the script reads it once."""
+        """Return what it takes to read the other arguments: the same for most items, so the script reads it once."""
         return (
             f"{self.source is Source.CONTROL:d} {self.release:d} {self.opens:d} {self.dispose:d} {self.journaled:d} "
             f"{self.document is not None:d} {self.dead_reason != '':d} {self.ttl_ms} {self.events_flushed} "

@@ -32,6 +32,7 @@
   ARGV[12] result_ttl_ms   int     how long the replies written here live
   ARGV[13] dead_max        int     about how many dead letters are kept
   ARGV[14] swarms          string  names of the swarms this worker serves, each followed by a comma
+  ARGV[15] kept_since_us   int     what this worker released later than that, by Redis' clock, it still remembers
 
   Returns  {'ok', now_ms, admitted, reclaimed, redelivered, {verdict, count, ...}, {session, ...}}
            {'unregistered'} when the worker has no lease, {'stale'} when op_number is an old one
@@ -43,6 +44,7 @@ local base, worker_id, op_number, nonce = ARGV[1], ARGV[2], tonumber(ARGV[3]), A
 local free_slots, suspect_slots, lease_ms = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local admit_max, shard, shards, body_max_bytes = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local result_ttl_ms, dead_max = ARGV[12], ARGV[13]
+local kept_since_us = tonumber(ARGV[15])
 local serves = {}
 for swarm_name in string.gmatch(ARGV[14], '[^,]+') do
   serves[swarm_name] = true

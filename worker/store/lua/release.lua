@@ -41,7 +41,7 @@ end
 for _, item in ipairs(passed) do
   local session_key = session_key_prefix .. item.sid
   local attempts = math.max((tonumber(call('HGET', session_key, 'attempts')) or 0) - 1, 0)
-  call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(item.fence, '^%d*') .. '-',
+  call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', match(item.fence, '^%d*') .. '-',
     'attempts', attempts)
   call('SREM', held_key, item.sid)
   -- Charged before by a worker that died: still a suspect.

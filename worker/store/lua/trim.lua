@@ -15,5 +15,5 @@ local id = call('HGET', cursor_key, 'id')
 if not id then
   return 0
 end
-local ms, sequence = string.match(id, '^(%d+)-(%d+)$')
+local ms, sequence = match(id, '^(%d+)-(%d+)$')
 return call('XTRIM', requests_key, 'MINID', ms .. '-' .. string.format('%.0f', tonumber(sequence) + 1))

@@ -22,8 +22,8 @@ local function bury(flat, reason, message)
   local cut = (#flat > 128 or size_of(flat) > 1048576) and 1024 or 1048576
   local letter = { 'reason', reason, 'error', message, 'attempts', '0', 'atMs', now_text }
   for i = 1, math.min(#flat, 128), 2 do
-    letter[#letter + 1] = 'orig.' .. string.sub(flat[i], 1, 128)
-    letter[#letter + 1] = string.sub(flat[i + 1], 1, cut)
+    letter[#letter + 1] = 'orig.' .. sub(flat[i], 1, 128)
+    letter[#letter + 1] = sub(flat[i + 1], 1, cut)
   end
   call('XADD', dead_key, 'MAXLEN', '~', dead_max, '*', unpack(letter))
 end
@@ -45,8 +45,8 @@ local function refuse_entry(flat, fields, reason, message, code)
     return
   end
   local reachable = reason ~= 'bad_name' and reason ~= 'malformed'
-  fields.clientId = string.gsub(string.sub(fields.clientId or '', 1, 512), '[%c\128-\255]', reachable and '%0' or '?')
-  fields.swarmName = string.gsub(string.sub(fields.swarmName or '', 1, 512), '[%c\128-\255]', '?')
+  fields.clientId = string.gsub(sub(fields.clientId or '', 1, 512), '[%c\128-\255]', reachable and '%0' or '?')
+  fields.swarmName = string.gsub(sub(fields.swarmName or '', 1, 512), '[%c\128-\255]', '?')
   answer(fields, 'failed', code, message, reachable)
 end
 
@@ -60,11 +60,15 @@ local function meet_known_id(flat, fields, known)
   end
 end
 
+local function throttled_at_ms(session)
+  return session.throttled_at_ms or tonumber(call('HGET', session.key, 'throttled_at_ms')) or 0
+end
+
 local function busy_verdict(session, settings, when_busy)
   local busy = session.status == 'held' or session.status == 'ready' or session.status == 'delayed'
   if when_busy == 'reject' and busy then
     return 'busy', 'the session is busy; send again later or with another whenBusy'
-  elseif when_busy == 'throttle' and session.throttled_at_ms + (settings.throttle_ms or 0) > now_ms then
+  elseif when_busy == 'throttle' and throttled_at_ms(session) + (settings.throttle_ms or 0) > now_ms then
     return 'throttled', 'only one request every ' .. (settings.throttle_ms or 0) .. ' ms is accepted here'
   end
 end
@@ -176,8 +180,13 @@ local function turn_away(flat, fields, code, message)
   count('rejected:' .. code)
 end
 
+-- One table for all entries, since each would grow its own in five steps.
+local fields = {}
 local function fields_of(flat)
-  local fields = {}
+  fields.v, fields.requestId, fields.clientId, fields.swarmName = false, false, false, false
+  fields.kind, fields.body, fields.whenBusy, fields.force = false, false, false, false
+  fields.replyTo, fields.deadlineMs, fields.sentAtMs = false, false, false
+  fields.traceparent, fields.tracestate = false, false
   for i = 1, #flat, 2 do
     fields[flat[i]] = flat[i + 1]
   end
@@ -206,7 +215,7 @@ local function admit(flat)
   if reason then
     return refuse_entry(flat, fields, reason, message, code)
   end
-  local session = read_session(fields.swarmName .. ':' .. fields.clientId)
+  local session = read_session(fields.swarmName .. ':' .. fields.clientId, fields.swarmName)
   if not session then
     return refuse_entry(flat, fields, 'malformed', 'the session key has a wrong type', 'bad_request')
   end
@@ -262,7 +271,7 @@ local function read_entries(limit)
       return {}
     elseif not read.err then
       return read[1][2]
-    elseif not string.find(read.err, 'NOGROUP', 1, true) then
+    elseif not find(read.err, 'NOGROUP', 1, true) then
       error(read.err)
     end
     recreate_group()
@@ -283,7 +292,7 @@ local function admit_entries(limit)
       local ok, failure = pcall(admit, entry[2])
       if not ok then
         failure = type(failure) == 'table' and failure.err or tostring(failure)
-        bury(entry[2], 'malformed', 'admission failed: ' .. string.sub(failure, 1, 200))
+        bury(entry[2], 'malformed', 'admission failed: ' .. sub(failure, 1, 200))
       end
     end
   end

@@ -1,9 +1,10 @@
 -- Take ready sessions for one worker: a new fence each, and what it needs to run their turns.
--- Needs worker_id, op_number, nonce, free_slots, suspect_slots, serves, since and settings_of.
+-- Needs worker_id, op_number, nonce, free_slots, suspect_slots, serves, kept_since_us, since and settings_of.
 local MAX_REQUESTS = 16            -- of one session in one claim; it goes to the back of the line after those
 local MAX_BYTES = 1048576          -- of one session's mailbox in one claim
 local MAX_ANSWER_BYTES = 4194304   -- of the whole answer; what is left is claimed by the next call
 local RETRY_DAMAGED_MS = 60000     -- when a session that can't be read is tried again
+local NOTHING = {}                 -- one empty list for all that have none
 
 local answer_bytes = 0
 local claimed, claimed_sids, handed_back = {}, {}, {}
@@ -14,7 +15,7 @@ local function read(...)
   local found = try(...)
   if type(found) == 'table' and found.err then
     unreadable = true
-    return {}
+    return NOTHING
   end
   return found
 end
@@ -35,29 +36,37 @@ local function within_limit(records)
 end
 
 local function waiting_requests(session)
-  if session.due_ms > now_ms then
-    return {} -- its head waits for a retry; only control was let through
-  end
   -- What was admitted in this very call need not be read again.
-  return within_limit(session.waiting or read('LRANGE', session.mailbox_key, 0, MAX_REQUESTS - 1))
+  return within_limit(session.waiting or read('LRANGE', session.mailbox_key, '0', MAX_REQUESTS - 1))
 end
 
--- Everything the holder needs, by position: see `ClaimedSession` in worker/store/claims.py.
+-- A session whose last holder was this very worker, and not long ago, is still in its memory: nobody else has written
+-- to it since, or that holder's name would be there. Any doubt is the worker's to raise: it repeats the claim.
+local function is_kept(session)
+  return session.holder == worker_id and session.turn and (tonumber(session.seq) or 0) > kept_since_us
+end
+
+-- Everything the holder needs, by position: see `parse_session` in worker/store/claims.py. A kept session has only the
+-- first eight.
 local function describe(session, mailbox, is_suspect)
   local sid, turn = session.sid, session.turn
-  local settings = settings_of(session.swarm_name) or {}
-  local window = settings.history_window or 16
-  local document = turn and read('HGET', session.key, 'document') or ''
-  answer_bytes = answer_bytes + #document
-  return {
-    sid, session.fence, session.attempts, is_suspect and 1 or 0, turn or '0', document, session.records or '0',
-    session.control and read('LRANGE', control_key_prefix .. sid, 0, -1) or {},
-    mailbox,
-    turn and window > 0 and read('LRANGE', session.history_key, -window, -1) or {},
-    settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or {},
-    -- A turn that was begun before may have a journal: its holder died, or handed it back and left no name behind.
-    (session.attempts > 1 or session.holder == '') and read('HGETALL', journal_key_prefix .. sid) or {},
+  local control = session.control and read('LRANGE', control_key_prefix .. sid, '0', '-1') or NOTHING
+  local description = {
+    sid, session.fence, session.attempts, is_suspect and 1 or 0, turn or '0', session.records or '0', control, mailbox,
   }
+  if is_kept(session) then
+    return description
+  end
+  local settings = settings_of(session.swarm_name) or NOTHING
+  local window = settings.history_window or 16
+  description[9] = turn and read('HGET', session.key, 'document') or ''
+  description[10] = turn and window > 0 and read('LRANGE', session.history_key, -window, '-1') or NOTHING
+  description[11] = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
+  -- A turn that was begun before may have a journal: its holder died, or handed it back and left no name behind.
+  description[12] = (session.attempts > 1 or session.holder == '') and read('HGETALL', journal_key_prefix .. sid)
+    or NOTHING
+  answer_bytes = answer_bytes + #description[9]
+  return description
 end
 
 -- A key of the session was overwritten by somebody. It must not stop the line: it is tried again later, mended or not.
@@ -67,6 +76,17 @@ local function set_aside(sid, session)
     session.status = 'delayed'
     call('HSET', session.key, 'status', 'delayed')
   end
+end
+
+local function hold(session, description)
+  if session.attempts > 1 then
+    redelivered = redelivered + 1
+  end
+  session.status = session.disposing and 'disposing' or 'held'
+  call('HSET', session.key, 'status', session.status, 'fence', session.fence, 'holder', worker_id, 'attempts',
+    session.attempts == 1 and '1' or session.attempts)
+  claimed_sids[#claimed_sids + 1] = session.sid
+  claimed[#claimed + 1] = description
 end
 
 local function claim(sid, session, is_suspect)
@@ -82,27 +102,20 @@ local function claim(sid, session, is_suspect)
   end
   unreadable = false
   local mailbox = waiting_requests(session)
-  session.fence = integer((tonumber(string.match(session.fence or '', '^%d+')) or 0) + 1) .. '-' .. nonce
-  if #mailbox > 0 then
+  session.fence = (tonumber(match(session.fence or '', '^%d+')) or 0) + 1 .. '-' .. nonce
+  if mailbox[1] then
     session.attempts = session.attempts + 1 -- counted before it runs, so that a request which kills workers is found out
   end
   local description = describe(session, mailbox, is_suspect)
   if unreadable then
     return set_aside(sid, session)
   end
-  if session.attempts > 1 then
-    redelivered = redelivered + 1
-  end
-  session.status = session.disposing and 'disposing' or 'held'
-  call('HSET', session.key, 'status', session.status, 'fence', session.fence, 'holder', worker_id, 'attempts',
-    session.attempts)
-  claimed_sids[#claimed_sids + 1] = session.sid
-  claimed[#claimed + 1] = description
+  hold(session, description)
 end
 
--- Sessions whose retry is due join the line.
+-- Sessions whose time has come join the line.
 local function wake_delayed()
-  local due = call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', 0, 100)
+  local due = call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', '0', '100')
   for _, sid in ipairs(due) do
     call('ZREM', delayed_key, sid)
     local status = try('HGET', session_key_prefix .. sid, 'status')
@@ -158,7 +171,8 @@ local function claim_sessions(woken)
   end
 end
 
--- The reply of this very call was lost: the sessions it claimed are still held, so hand them out again.
+-- The reply of this very call was lost, or the worker's memory had less than it seemed: the sessions that the call
+-- claimed are still held, so hand them out again, with all there is.
 local function repeat_claim(sids)
   for sid in string.gmatch(sids, '[^\n]+') do
     local session = read_session(sid)

@@ -86,7 +86,7 @@ local function clear_journal(item)
   for _, field in ipairs(call('HKEYS', journal_key)) do
     for at = first, first + 3 * (item.shape.requests - 1), 3 do
       local prefix = ARGV[at] .. '/'
-      if string.sub(field, 1, #prefix) == prefix then
+      if sub(field, 1, #prefix) == prefix then
         call('HDEL', journal_key, field)
       end
     end

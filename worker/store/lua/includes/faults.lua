@@ -11,6 +11,14 @@ local LANES = {
 
 local WHEN_BUSY = { enqueue = true, reject = true, interrupt = true, rollback = true, coalesce = true, throttle = true }
 
+-- What passed its test in this call: senders repeat themselves.
+local sound_names, sound_channels = {}, {}
+
+local function is_sound_name(name)
+  sound_names[name] = sound_names[name] or is_name(name)
+  return sound_names[name]
+end
+
 local function fault_of_names(fields)
   if fields.v ~= '1' then
     return 'malformed', 'field v must be 1, the only protocol version of this worker', 'bad_request'
@@ -18,7 +26,7 @@ local function fault_of_names(fields)
     return 'malformed', 'fields clientId, swarmName and kind are required', 'bad_request'
   elseif not is_client_id(fields.clientId) then
     return 'bad_name', 'clientId must be 1-128 characters without spaces, controls and any of *?[]{}\\^', 'bad_request'
-  elseif not is_name(fields.swarmName) then
+  elseif not is_sound_name(fields.swarmName) then
     return 'bad_name', 'swarmName must match [A-Za-z0-9_.-]{1,64}', 'bad_request'
   elseif shards > 1 and shard_of(fields.clientId, shards) ~= shard then
     return 'bad_shard', 'this clientId belongs to shard ' .. shard_of(fields.clientId, shards)
@@ -28,21 +36,25 @@ end
 
 local function fault_of_reply_to(fields)
   local reply_to = fields.replyTo
-  if reply_to and (#reply_to > 256 or string.sub(reply_to, 1, #reply_channel_prefix) ~= reply_channel_prefix
-      or string.find(reply_to, '[^%w_.:{}%-]')) then
-    fields.replyTo = nil -- a worker never publishes where a sender likes
+  if not reply_to or sound_channels[reply_to] then
+    return
+  end
+  if #reply_to > 256 or sub(reply_to, 1, #reply_channel_prefix) ~= reply_channel_prefix
+      or find(reply_to, '[^%w_.:{}%-]') then
+    fields.replyTo = false -- a worker never publishes where a sender likes
     return 'bad_request', 'replyTo must begin with ' .. reply_channel_prefix
       .. ' and have at most 256 bytes of [A-Za-z0-9_.:{}-]', 'bad_request'
   end
+  sound_channels[reply_to] = true
 end
 
 local function usable(text)
-  return text and #text <= 512 and not string.find(text, '%c') and text or nil
+  return text and #text <= 512 and not find(text, '%c') and text or nil
 end
 
 local function fault_of_options(fields)
   local deadline_ms, force, when_busy = fields.deadlineMs, fields.force, fields.whenBusy
-  if deadline_ms and not string.find(deadline_ms, '^%d+$') or deadline_ms and #deadline_ms > 15 then
+  if deadline_ms and not find(deadline_ms, '^%d+$') or deadline_ms and #deadline_ms > 15 then
     return 'bad_request', 'deadlineMs must be Unix milliseconds', 'bad_request'
   elseif force and force ~= '1' and force ~= '0' then
     return 'bad_request', 'force must be 1 or 0', 'bad_request'

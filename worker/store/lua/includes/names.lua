@@ -1,23 +1,23 @@
 -- Names and ids as the protocol allows them. A name that slips through here becomes part of keys and channels.
 local function is_name(text)
-  return #text >= 1 and #text <= 64 and not string.find(text, '[^%w_.%-]')
+  return #text >= 1 and #text <= 64 and not find(text, '[^%w_.%-]')
 end
 
 local function is_request_id(text)
-  return #text >= 1 and #text <= 128 and not string.find(text, '[^%w_.:%-]')
+  return #text >= 1 and #text <= 128 and not find(text, '[^%w_.:%-]')
 end
 
 local function is_utf8(text)
   local i, n = 1, #text
   while i <= n do
-    local tail = string.match(text, '^[%z\1-\127]()', i)
-      or string.match(text, '^[\194-\223][\128-\191]()', i)
-      or string.match(text, '^\224[\160-\191][\128-\191]()', i)
-      or string.match(text, '^[\225-\236\238\239][\128-\191][\128-\191]()', i)
-      or string.match(text, '^\237[\128-\159][\128-\191]()', i)
-      or string.match(text, '^\240[\144-\191][\128-\191][\128-\191]()', i)
-      or string.match(text, '^[\241-\243][\128-\191][\128-\191][\128-\191]()', i)
-      or string.match(text, '^\244[\128-\143][\128-\191][\128-\191]()', i)
+    local tail = match(text, '^[%z\1-\127]()', i)
+      or match(text, '^[\194-\223][\128-\191]()', i)
+      or match(text, '^\224[\160-\191][\128-\191]()', i)
+      or match(text, '^[\225-\236\238\239][\128-\191][\128-\191]()', i)
+      or match(text, '^\237[\128-\159][\128-\191]()', i)
+      or match(text, '^\240[\144-\191][\128-\191][\128-\191]()', i)
+      or match(text, '^[\241-\243][\128-\191][\128-\191][\128-\191]()', i)
+      or match(text, '^\244[\128-\143][\128-\191][\128-\191]()', i)
     if not tail then
       return false
     end
@@ -32,10 +32,13 @@ local UNICODE_SPACES = {
 }
 
 local function is_client_id(text)
-  if #text < 1 or #text > 512 or string.find(text, '[%z\1-\32\127%*%?%[%]{}\\^]') then
+  if #text <= 128 and #text >= 1 and not find(text, '[^%w_.:@%-]') then
+    return true -- the plain case, by the shortest test
+  end
+  if #text < 1 or #text > 512 or find(text, '[%z\1-\32\127%*%?%[%]{}\\^]') then
     return false
   end
-  if not string.find(text, '[\128-\255]') then
+  if not find(text, '[\128-\255]') then
     return #text <= 128
   end
   local _, continuation_bytes = string.gsub(text, '[\128-\191]', '')
@@ -43,7 +46,7 @@ local function is_client_id(text)
     return false
   end
   for _, space in ipairs(UNICODE_SPACES) do
-    if string.find(text, space) then
+    if find(text, space) then
       return false
     end
   end

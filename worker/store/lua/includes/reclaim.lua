@@ -20,7 +20,7 @@ local function give_back(sid, worker_id, shared)
   if attempts == 2 and shared then
     attempts = 1
   end
-  call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', string.match(held[2] or '', '^%d*') .. '-',
+  call('HSET', session_key, 'status', 'ready', 'holder', '', 'fence', match(held[2] or '', '^%d*') .. '-',
     'attempts', attempts)
   return true
 end

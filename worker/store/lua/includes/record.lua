@@ -8,18 +8,18 @@ local function make_record(fields, when_busy, now_text)
 end
 
 local function record_request_id(record)
-  return string.sub(record, 1, string.find(record, '\t', 1, true) - 1)
+  return sub(record, 1, find(record, '\t', 1, true) - 1)
 end
 
 -- Tell whether a record is that of a request; costs no new string.
 local function is_record_of(record, request_id)
-  return record and string.find(record, request_id, 1, true) == 1 and string.byte(record, #request_id + 1) == 9
+  return record and find(record, request_id, 1, true) == 1 and string.byte(record, #request_id + 1) == 9
 end
 
 -- The stream fields a record was made of, for dead letters: flat list of names (with prefix) and values.
 local function record_fields(record, sid, prefix)
-  local header, body = string.match(record, '^([^\n]*)\n(.*)$')
-  local swarm_name, client_id = string.match(sid, '^([^:]*):(.*)$')
+  local header, body = match(record, '^([^\n]*)\n(.*)$')
+  local swarm_name, client_id = match(sid, '^([^:]*):(.*)$')
   local names = { 'requestId', 'kind', 'whenBusy', 'force', 'replyTo', 'deadlineMs', false, 'sentAtMs', 'traceparent',
     'tracestate' }
   local flat, i = { prefix .. 'v', '1', prefix .. 'clientId', client_id, prefix .. 'swarmName', swarm_name }, 0

@@ -12,7 +12,7 @@ end
 -- A valid client id holds no backslash and no control character: only a quote needs care.
 local function marker_json(fields)
   local client_id = fields.clientId
-  if string.find(client_id, '"', 1, true) then
+  if find(client_id, '"', 1, true) then
     client_id = string.gsub(client_id, '"', '\\"')
   end
   return '{"v":1,"requestId":"' .. fields.requestId .. '","clientId":"' .. client_id .. '","swarmName":"'

@@ -26,7 +26,7 @@ local function publish_events(session, values, first, last)
   if first > last then
     return
   end
-  local bus_channel = bus_channel_prefix .. string.match(session.sid, ':(.*)')
+  local bus_channel = bus_channel_prefix .. match(session.sid, ':(.*)')
   for i = first, last do
     call('PUBLISH', bus_channel, values[i])
   end
