@@ -52,7 +52,9 @@ class Control:
             requests = await self._outage.until_answered("control", lambda: self._store.control_of(held.claimed.sid))
             try:
                 for request in requests:
-                    if request.request_id not in held.control_seen and not held.letting_go:
+                    if held.letting_go or held.forced_disposal is not None:
+                        break  # the rest is for the next holder
+                    if request.request_id not in held.control_seen:
                         held.control_seen.add(request.request_id)
                         await self._apply(held, request)
             except Fenced:
@@ -72,6 +74,8 @@ class Control:
             return
         was_to_end = running is not None and running.cancelled_by
         ended = await self._runner.run_beside(held, step, running)
+        if held.letting_go:
+            return  # the session was let go meanwhile: its next holder does it
         self._executor.submit(held, step, ended, started, release=False)
         if running is not None and running is held.turn and running.cancelled_by and not was_to_end:
             end_turn(held, running, running.cancelled_by)

@@ -100,13 +100,22 @@ class Executor:
             raise
 
     async def _run_steps(self, held: HeldSession) -> None:
-        steps = steps_of(held.claimed)
+        steps, control = steps_of(held.claimed), len(held.claimed.control)
+        if control:
+            # A commit takes the head of its list, so control that comes now must not overtake what was claimed.
+            async with held.control_lock:
+                await self._run_some(held, steps[:control], is_all=control == len(steps))
+        if not held.letting_go:
+            await self._run_some(held, steps[control:], is_all=True)
+
+    async def _run_some(self, held: HeldSession, steps: list[Step], *, is_all: bool) -> None:
         for index, step in enumerate(steps):
             if step.is_forced_disposal:
                 return await self._dispose_by_force(held, step)
             started = monotonic()
             ended = await self._runner.run(held, step)
-            release = held.forced_disposal is None and (index == len(steps) - 1 or self.draining)
+            is_last = is_all and index == len(steps) - 1
+            release = held.forced_disposal is None and (is_last or self.draining)
             if ended is None:
                 self.submit_void(held, step, release=release)
             else:
