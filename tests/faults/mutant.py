@@ -17,8 +17,8 @@ MUTANTS = {
             "session.fence ~= fence or session.status ~= 'held' and session.status ~= 'disposing' or session.broken",
             "false",
         ),
-        ("elseif not redis.call('ZSCORE', workers_key, worker_id) then", "elseif false then"),
-        ("if not is_record_of(heads[i], item.requests[4 * i - 3]) then", "if not heads[i] then"),
+        ("elseif not call('ZSCORE', workers_key, worker_id) then", "elseif false then"),
+        ("if not is_record_of(heads[i], ARGV[at]) then", "if not heads[i] then"),
     ),
     "no dedup": (
         "admit_and_claim",
@@ -26,7 +26,7 @@ MUTANTS = {
     ),
     "popped at claim": (
         "admit_and_claim",
-        ("if #mailbox > 0 then", "redis.call('DEL', session.mailbox_key)\n  if #mailbox > 0 then"),
+        ("if mailbox[1] then", "call('DEL', session.mailbox_key)\n  if mailbox[1] then"),
     ),
 }
 
