@@ -55,7 +55,7 @@ local function read_heads(item, session)
   elseif not are_heads(item, heads) then
     return nil, 'moved'
   end
-  item.is_first = sent_before == 0
+  item.sent_before = sent_before
   return heads
 end
 

@@ -37,7 +37,11 @@ local function take_item()
     shape = read_shape(text)
     shapes[text] = shape
   end
-  local item = { sid = ARGV[position], fence = ARGV[position + 1], shape = shape, at = position }
+  -- All fields at once, or the table would grow twice.
+  local item = {
+    sid = ARGV[position], fence = ARGV[position + 1], shape = shape, at = position,
+    session = false, list_key = false, heads = false, more = false, sent_before = 0,
+  }
   position = position + shape.size
   return item
 end

@@ -198,7 +198,7 @@ local function write_item(item)
   if shape.journaled then
     clear_journal(item)
   end
-  if item.is_first and session.sent and not shape.dispose then
+  if item.sent_before == 0 and session.sent and not shape.dispose then
     fit_stream(session.outbox_key)
   end
   write_session(item)
