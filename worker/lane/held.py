@@ -125,7 +125,9 @@ class HeldSession:
         """Send what the turn has not sent yet and wait until it is confirmed; raises `Fenced`."""
         await self.permit(turn)
         self.journaled = self.journaled or bool(turn.journal)
-        await asyncio.shield(self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn))
+        # If control ends the turn while it waits here, its commit still has to wait, or it would send all this again.
+        self.flushing = self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn)
+        await asyncio.shield(self.flushing)
 
     async def permit(self, turn: OpenTurn) -> None:
         """Wait until the lease is fresh and earlier commits of the session are confirmed."""
