@@ -16,7 +16,7 @@
 ]]
 local workers_key, ops_key = KEYS[1], KEYS[2]
 local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'flush'
-local outbox_max = ARGV[4]
+local outbox_max = tonumber(ARGV[4])
 local FIRST_ITEM = 6
 
 --#include calls
@@ -31,25 +31,21 @@ local function check_item(item)
   if not session then
     return failure
   end
-  session.outbox_key = outbox_key_prefix .. item.sid
-  local sent_before = try('XLEN', session.outbox_key)
   local journaled = try('HLEN', journal_key_prefix .. item.sid)
-  if type(sent_before) ~= 'number' or type(journaled) ~= 'number' then
+  if not check_outbox(session) or type(journaled) ~= 'number' then
     return 'wrong_type'
   end
-  item.session, item.is_first = session, sent_before == 0
+  item.session = session
   return 'ok'
 end
 
 local function write_item(item)
   for _, data in ipairs(item.out) do
-    keep_and_publish(item.session, with_seq(item.session, data), outbox_max)
+    keep_and_publish(item.session, with_seq(item.session, data))
   end
   if #item.out > 0 then
     call('HSET', item.session.key, 'seq', item.session.seq_text)
-    if item.is_first then
-      fit_stream(item.session.outbox_key)
-    end
+    fit_outbox(item.session)
   end
   publish_events(item.session, item.events, 1, #item.events)
   for i = 1, #item.journal, 2 do

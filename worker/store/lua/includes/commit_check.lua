@@ -1,5 +1,6 @@
 -- First half of a commit: check each item against Redis; nothing is written here.
 -- What all items share must be sound before the first of them is written: a wrong type raises an error here.
+local events_kept = 0
 local function check_indexes()
   call('SCARD', held_key)
   call('LLEN', ready_key)
@@ -7,7 +8,7 @@ local function check_indexes()
   call('ZCARD', delayed_key)
   call('XLEN', bell_key)
   call('XLEN', dead_key)
-  call('XLEN', events_key)
+  events_kept = call('XLEN', events_key)
   call('SCARD', bans_key)
 end
 
@@ -47,15 +48,12 @@ local function read_heads(item, session)
   else
     heads = try('LRANGE', item.list_key, popped, popped + shape.requests)
   end
-  session.outbox_key = session.outbox_key or outbox_key_prefix .. item.sid
   session.history_key = session.history_key or history_key_prefix .. item.sid
-  local sent_before = try('XLEN', session.outbox_key)
-  if heads.err or type(sent_before) ~= 'number' or has_wrong_type(shape, session) then
+  if heads.err or not check_outbox(session) or has_wrong_type(shape, session) then
     return nil, 'wrong_type'
   elseif not are_heads(item, heads) then
     return nil, 'moved'
   end
-  item.sent_before = sent_before
   return heads
 end
 

@@ -40,7 +40,7 @@ local function take_item()
   -- All fields at once, or the table would grow twice.
   local item = {
     sid = ARGV[position], fence = ARGV[position + 1], shape = shape, at = position,
-    session = false, list_key = false, heads = false, more = false, sent_before = 0,
+    session = false, list_key = false, heads = false, more = false,
   }
   position = position + shape.size
   return item

@@ -17,7 +17,7 @@ local function write_reply(session, request_id, reply, reply_to, dispose)
   local data = sequenced and with_seq(session, reply) or reply
   call('SET', result_key_prefix .. request_id, data, 'PX', result_ttl_ms)
   if sequenced and not dispose then
-    keep_and_publish(session, data, outbox_max)
+    keep_and_publish(session, data)
   else
     call('PUBLISH', client_channel_prefix .. session.sid, data)
   end
@@ -52,7 +52,10 @@ local function write_events(item)
   end
   local first = item.at + shape.first_event
   publish_events(item.session, ARGV, first + shape.skip_events, first + shape.events - 1)
-  if events_max ~= '0' then
+  events_kept = events_kept + 1
+  if events_kept < events_max then
+    call('XADD', events_key, '*', 'data', json_list(first, shape.events)) -- nothing to trim
+  elseif events_max > 0 then
     call('XADD', events_key, 'MAXLEN', '~', events_max, '*', 'data', json_list(first, shape.events))
   end
 end
@@ -187,7 +190,7 @@ local function write_item(item)
     bury_heads(item)
   end
   for at = item.at + shape.first_out, item.at + shape.first_out + shape.out - 1 do
-    keep_and_publish(session, with_seq(session, ARGV[at]), outbox_max)
+    keep_and_publish(session, with_seq(session, ARGV[at]))
   end
   write_replies(item)
   write_events(item)
@@ -198,8 +201,8 @@ local function write_item(item)
   if shape.journaled then
     clear_journal(item)
   end
-  if item.sent_before == 0 and session.sent and not shape.dispose then
-    fit_stream(session.outbox_key)
+  if not shape.dispose then
+    fit_outbox(session)
   end
   write_session(item)
 end

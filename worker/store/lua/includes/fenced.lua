@@ -36,7 +36,7 @@ local function read_held(sid)
   local session = {
     sid = sid, key = key, status = found[1], fence = found[2], seq = tonumber(found[3]) or 0, seq_text = found[3] or '0',
     turn = found[4], control = found[5], mailbox_popped = 0, control_popped = 0, outbox_key = false, history_key = false,
-    sent = false, new_records = false, broken = false,
+    sent = false, sent_before = false, new_records = false, broken = false,
   }
   held_sessions[sid] = session
   return session
