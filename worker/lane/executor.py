@@ -77,8 +77,6 @@ class Executor:
 
     async def stop(self) -> list[tuple[str, str]]:
         """Cancel the turns under way and return what must be handed back: (sid, fence) of each session still held."""
-        for held in self.held.values():
-            held.stopping = True
         tasks = [held.task for held in self.held.values() if held.task is not None]
         for task in tasks:
             task.cancel()

@@ -50,7 +50,6 @@ class HeldSession:
         "letting_go",
         "lost",
         "session",
-        "stopping",
         "swarm",
         "task",
         "turn",
@@ -71,8 +70,6 @@ class HeldSession:
         #: the turn has written to its journal, which its commit must clear
         self.journaled = False
         self.lost = False
-        #: the worker ends, the turn under way goes back
-        self.stopping = False
         #: the commit that releases it is on its way: control that comes now goes to the next holder
         self.letting_go = False
         #: a forced disposal that waits for the running turn to end

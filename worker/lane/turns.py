@@ -69,9 +69,9 @@ class TurnRunner:
         except SwarmlineError:
             raise
         except asyncio.CancelledError as error:
-            if held.lost or (held.stopping and not turn.cancelled_by):
-                raise  # the whole session is meant
-            _forget_cancellation()
+            was_asked_for = _forget_cancellation()
+            if held.lost or (was_asked_for and not turn.cancelled_by):
+                raise  # the whole session is meant, or the process ends
             finished = finish_interrupted(turn) if turn.cancelled_by else _crashed(held, turn, error)
         except (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - it is logged
             finished = _crashed(held, turn, error)
@@ -102,10 +102,13 @@ def _journal_of(request_id: str, journal: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(prefix): value for name, value in journal.items() if name.startswith(prefix)}
 
 
-def _forget_cancellation() -> None:
+def _forget_cancellation() -> bool:
+    """Let the task of a session go on; tell whether anybody had cancelled it, or the turn just raised such an error."""
     task = asyncio.current_task()
-    if task is not None:
-        task.uncancel()
+    was_asked_for = task is not None and task.cancelling() > 0
+    while task is not None and task.uncancel():
+        pass
+    return was_asked_for
 
 
 def _crashed(held: HeldSession, turn: OpenTurn, error: BaseException) -> Finished:
