@@ -8,7 +8,7 @@ import pytest
 
 from tests.acceptance.backstage import Backstage
 from tests.acceptance.conftest import StartWorker
-from tests.acceptance.wire import Wire
+from tests.acceptance.wire import Wire, new_id
 from tests.helpers.processes import SwarmlineProcess
 
 
@@ -157,3 +157,30 @@ async def test_an_emit_passes_the_output_policies(message: str, wire: Wire, alic
     emit = (await wire.outbox(alice, "guarded"))[1]
     assert reply["status"] == "refused"
     assert "secret" not in emit["data"]
+
+
+async def test_control_behind_a_forced_disposal_is_answered(
+    wire: Wire, backstage: Backstage, alice: str, door: str
+) -> None:
+    running = await wire.say(alice, "guarded", f"wait at {door}")
+    await backstage.reached(door)
+    kinds = [("dispose", {"force": 1}, None), ("cancel-output", {}, None), ("notify", {}, '{"message":"Hello"}')]
+    kinds += [("ban", {}, '{"policyName":"polite"}'), ("unban", {}, '{"policyName":"polite"}')]
+    ids = [new_id() for _ in kinds]
+    async with wire.redis.pipeline() as pipe:  # in one step, so that they stand in the control list together
+        for request_id, (kind, fields, body) in zip(ids, kinds, strict=True):
+            entry = {"v": 1, "requestId": request_id, "clientId": alice, "swarmName": "guarded", "kind": kind} | fields
+            pipe.xadd(wire.name("requests"), entry | ({} if body is None else {"body": body}))
+        await pipe.execute()
+    assert (await wire.reply_of(running))["status"] == "cancelled"
+    assert {(await wire.reply_of(request_id))["status"] for request_id in ids} == {"completed"}
+    assert (await wire.ask(alice, "guarded", "Hello"))["turn"] == 1
+
+
+async def test_many_control_requests_of_one_moment_are_all_answered(wire: Wire, alice: str) -> None:
+    await wire.ask(alice, "guarded", "Hello")
+    async with wire.listen(wire.client_channel(alice, "guarded")) as listener:
+        ids = [await wire.push(alice, "guarded", "notify", {"message": str(number)}) for number in range(100)]
+        heard = await listener.until_reply(ids[-1])
+    assert [item["data"] for item in heard if item["type"] == "notify"] == [str(number) for number in range(100)]
+    assert [item["requestId"] for item in heard if item["type"] == "reply"] == ids
