@@ -4,6 +4,7 @@ import pytest
 
 from tests.store.stage import RECORD, SID, Stage, StagedWorker, finish, session_after
 from worker.core.session import Session
+from worker.store.commits import Source
 from worker.store.kept import MARGIN_US, KeptSessions
 
 NOW_MS = 1_795_365_314_101
@@ -88,6 +89,21 @@ async def test_what_the_worker_had_to_forget_is_read_at_once(stage: Stage, worke
     worker.store.kept.since_us = 1 << 60
     await stage.push("r-2")
     assert len((await worker.claim_one()).history) == 1
+
+
+async def test_what_is_kept_ends_with_the_next_claim(stage: Stage, worker: StagedWorker, other: StagedWorker) -> None:
+    """Or a ban of another holder, which is no turn, would be forgotten by who held the session before and after."""
+    await take_a_turn(stage, worker)
+    await stage.push("c-1", kind="ban")
+    ban = finish(await other.claim_one(), source=Source.CONTROL, opens=False, records=[], bans=[("calm", True)])
+    await other.commit(ban)
+    await stage.push("r-2", kind="event")
+    claimed = await worker.claim_one()
+    assert (claimed.kept, claimed.banned) == (None, {"calm"})
+    await worker.commit(finish(claimed, opens=False, records=[]))
+    await stage.push("r-3")
+    again = await worker.claim_one()
+    assert (again.kept, again.banned) == (None, {"calm"})
 
 
 async def test_a_repeated_claim_brings_everything(stage: Stage, worker: StagedWorker) -> None:

@@ -73,9 +73,11 @@ class Control:
                 end_turn(held, running, "dispose")
             return
         was_to_end = running is not None and running.cancelled_by
+        held.beside = True
         ended = await self._runner.run_beside(held, step, running)
         if held.letting_go:
             return  # the session was let go meanwhile: its next holder does it
+        held.beside = False
         self._executor.submit(held, step, ended, started, release=False)
         if running is not None and running is held.turn and running.cancelled_by and not was_to_end:
             end_turn(held, running, running.cancelled_by)

@@ -156,7 +156,8 @@ class Executor:
     def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm) -> None:
         held.unconfirmed += 1
         held.letting_go = held.letting_go or item.release
-        if item.release and not item.dispose and not held.is_damaged:
+        # What a control request has changed in memory alone must not be remembered.
+        if item.release and not item.dispose and not held.is_damaged and not held.beside:
             self._services.kept.keep(item.sid, held.session, held.now_ms())
         self._committer.submit(item, confirm)
 

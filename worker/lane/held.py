@@ -39,6 +39,7 @@ class HeldSession:
     __slots__ = (
         "_confirmed",
         "_services",
+        "beside",
         "claimed",
         "control_lock",
         "control_seen",
@@ -74,6 +75,8 @@ class HeldSession:
         self.letting_go = False
         #: a forced disposal that waits for the running turn to end
         self.forced_disposal: Step | None = None
+        #: a control request is being applied that is not on its way to a commit yet
+        self.beside = False
         self.control_lock = asyncio.Lock()
         self.control_seen = {request.request_id for request in claimed.control}
         #: live output on its way; the commit waits for it

@@ -77,10 +77,13 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
     """
     sid, fence, attempts, is_suspect, turns, records, control, mailbox, *state = parts
     name, turn = sid.decode(), int(turns)
-    session = None if state else kept.take(name, turn)
-    if session is None and not state:
+    # Whatever is kept of it ends with this claim: a later one must not meet what is older than this.
+    session = kept.take(name, turn)
+    if state:
+        session = None
+    elif session is None:
         return None
-    if session is not None:
+    else:
         session.history_length = int(records)
     document, history, banned, journal = state or (b"", [], [], [])
     swarm_name, client_id = split_sid(name)
