@@ -139,7 +139,7 @@ async def test_a_control_list_of_a_wrong_type_writes_nothing(stage: Stage, worke
 
 
 @pytest.mark.unguarded_keyspace
-@pytest.mark.parametrize("name", ["held", "ready", "sessions", "delayed", "events", "dead", "bans"])
+@pytest.mark.parametrize("name", ["held", "ready", "sessions", "events", "dead", "bans"])
 async def test_an_index_of_a_wrong_type_costs_no_turn(stage: Stage, worker: StagedWorker, name: str) -> None:
     """Every item is written or none is: an index that cannot be written must not stop a call half-way."""
     alice, bob = await two_sessions(stage, worker)

@@ -132,7 +132,6 @@ class ShardStore:
             held,
             keys.ready,
             keys.sessions,
-            keys.delayed,
             keys.bell,
             keys.dead,
             keys.events,
