@@ -1,6 +1,6 @@
 """What a claim gives to its worker: sessions with a fence each, and the requests that wait in them."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from schemas.keyspace import split_sid
 from worker.core.request import AdmittedRequest
@@ -70,6 +70,10 @@ def parse_record(record: bytes) -> AdmittedRequest:
     )
 
 
+#: document, history, banned and journal of a session that is kept
+_NOTHING_MORE: Final[list[Answer]] = [b"", [], [], []]
+
+
 def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | None:
     """Read one session of the answer, see `describe` in `lua/includes/claiming.lua`; None = it is not kept after all.
 
@@ -85,7 +89,7 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
         return None
     else:
         session.history_length = int(records)
-    document, history, banned, journal = state or (b"", [], [], [])
+    document, history, banned, journal = state or _NOTHING_MORE
     swarm_name, client_id = split_sid(name)
     return ClaimedSession(
         name,
