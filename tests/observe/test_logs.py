@@ -117,3 +117,9 @@ def test_values_that_are_no_json_do_not_break_a_line() -> None:
 )
 def test_addresses_are_shown_without_credentials(url: str, shown: str) -> None:
     assert redact_url(url) == shown
+
+
+def test_text_that_is_no_utf8_does_not_break_a_line() -> None:
+    _, stream = set_up(log_format="json")
+    structlog.get_logger().info("crashed", error="\ud800")
+    assert [line["event"] for line in logged(stream)] == ["crashed"]

@@ -105,6 +105,15 @@ async def test_an_interrupting_request_waits_in_line_and_signals_the_running_tur
     assert signal.request_id.startswith("~"), "no sender may choose such an id"
 
 
+async def test_two_signals_of_one_moment_can_be_told_apart(stage: Stage, worker: StagedWorker) -> None:
+    """The holder takes each control entry once, by its id: a second one of the same id would stay for ever."""
+    await make_held(stage, worker)
+    await stage.push_all(["r-1", "r-2"], whenBusy="rollback")
+    await worker.claim()
+    first, second = await worker.store.control_of(SID)
+    assert first.request_id != second.request_id
+
+
 @pytest.mark.parametrize("when_busy", ["interrupt", "rollback"])
 async def test_nothing_is_signalled_when_no_turn_runs(stage: Stage, worker: StagedWorker, when_busy: str) -> None:
     await make_ready(stage, worker)

@@ -1,5 +1,6 @@
 """Log lines on standard error: structured, redacted, and one canonical line for each finished turn."""
 
+import json
 import logging
 import sys
 from collections.abc import Callable, Mapping
@@ -83,7 +84,11 @@ def _redact(_logger: WrappedLogger, _name: str, event: EventDict) -> EventDict:
 
 
 def _render_json(_logger: WrappedLogger, _name: str, event: EventDict) -> str:
-    return to_json(event, fallback=repr, bytes_mode="base64").decode()
+    try:
+        return to_json(event, fallback=repr, bytes_mode="base64").decode()
+    except ValueError:
+        # A lone surrogate in the text of an exception: a log line must never end what it tells about.
+        return json.dumps(event, default=repr)
 
 
 def _json_turns(stream: TextIO, fields: Mapping[str, object]) -> TurnLine:

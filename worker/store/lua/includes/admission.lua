@@ -116,11 +116,15 @@ local function append_control(session, record)
   return true
 end
 
+local signals = 0 -- so that two signals of one moment are two
+
 -- Interrupt and rollback append the request as usual and signal the turn that runs now, by its request id.
 local function signal_running(session, when_busy)
   local head = call('LINDEX', session.mailbox_key, 0)
   if head then
-    local signal = { requestId = '~' .. when_busy .. '-' .. now_text, kind = when_busy, body = record_request_id(head) }
+    signals = signals + 1
+    local request_id = '~' .. when_busy .. '-' .. now_us_text .. '-' .. signals
+    local signal = { requestId = request_id, kind = when_busy, body = record_request_id(head) }
     append_control(session, make_record(signal, '', now_text))
   end
 end
