@@ -57,7 +57,7 @@ CLUSTER_GAUGES: Mapping[str, tuple[str, str]] = {
     "workers_live": ("workers_live", "Workers with a lease."),
     "sessions_active": ("sessions_active", "Idle sessions that are kept."),
     "sessions_ready": ("ready", "Sessions that wait for a worker."),
-    "sessions_delayed": ("delayed", "Sessions that wait for a retry."),
+    "sessions_delayed": ("delayed", "Sessions that are set aside for a while."),
     "dead_letters": ("dead", "Dead letters that are kept."),
 }
 
