@@ -8,41 +8,44 @@ import sys
 from worker.__main__ import main
 from worker.store import script
 
-#: name -> script, and pairs of a guard in it and what stands there in the mutant
+#: name -> changes: script, a guard in it, what stands there in the mutant
 MUTANTS = {
-    # The fence has a second line: a request must still be at the head. Only without both a late commit gets through.
+    # The fence has more lines: a request must still be at the head, and a worker learns from its renewal that its lease
+    # is gone. Only without all of them a late commit gets through for certain.
     "no fence": (
-        "commit",
+        ("renew", "if not lease_end and ARGV[4] ~= '1' then", "if false then"),
         (
+            "commit",
             "session.fence ~= fence or session.status ~= 'held' and session.status ~= 'disposing' or session.broken",
             "false",
         ),
-        ("elseif not call('ZSCORE', workers_key, worker_id) then", "elseif false then"),
-        ("if not is_record_of(heads[i], ARGV[at]) then", "if not heads[i] then"),
+        ("commit", "elseif not call('ZSCORE', workers_key, worker_id) then", "elseif false then"),
+        ("commit", "if not is_record_of(heads[i], ARGV[at]) then", "if not heads[i] then"),
     ),
     "no dedup": (
-        "admit_and_claim",
-        ("elseif known then\n    return meet_known_id(flat, fields, known)\n  end\n  local", "end\n  local"),
+        (
+            "admit_and_claim",
+            "elseif known then\n    return meet_known_id(flat, fields, known)\n  end\n  local",
+            "end\n  local",
+        ),
     ),
     "popped at claim": (
-        "admit_and_claim",
-        ("if mailbox[1] then", "call('DEL', session.mailbox_key)\n  if mailbox[1] then"),
+        ("admit_and_claim", "if mailbox[1] then", "call('DEL', session.mailbox_key)\n  if mailbox[1] then"),
     ),
 }
 
 
 def plant(name: str) -> None:
     """Make the loader hand out scripts with the fault in them."""
-    script_name, *changes = MUTANTS[name]
-    source = script.load(script_name).source
-    missing = [guard for guard, _ in changes if guard not in source]
-    assert not missing, f"{script_name}.lua has guards of {name!r} no more: {missing}"
+    changes = MUTANTS[name]
+    missing = [(file, guard) for file, guard, _ in changes if guard not in script.load(file).source]
+    assert not missing, f"guards of {name!r} that are no more: {missing}"
     script.load.cache_clear()
     assemble = script.assemble
 
     def assemble_mutant(text: str) -> str:
         text = assemble(text)
-        for guard, instead in changes:
+        for _, guard, instead in changes:
             text = text.replace(guard, instead)
         return text
 
