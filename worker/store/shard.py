@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from schemas.keyspace import CONSUMER, DOORBELL_GROUP, ShardKeys
 from worker.core.request import AdmittedRequest
-from worker.store.claims import Claim, NoLease, parse_claim, parse_record
+from worker.store.claims import Claim, parse_claim, parse_record
 from worker.store.commits import FencedAnswer, FinishedTurn, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
 from worker.store.link import Argument, Link
@@ -238,6 +238,3 @@ async def _create_group(link: Link, stream: str, group: str, start: str) -> None
     except Exception as error:
         if "BUSYGROUP" not in str(error):
             raise
-
-
-__all__ = ["NoLease", "ShardLimits", "ShardStore", "WorkerIdentity"]

@@ -44,6 +44,7 @@ local FIRST_ITEM = 11
 --#include fenced
 --#include send
 --#include commit_check
+--#include bell
 --#include commit_write
 
 local refusal = check_op()

@@ -24,6 +24,7 @@ local FIRST_ITEM = 5
 --#include prefixes
 --#include arguments
 --#include fenced
+--#include bell
 
 local refusal = check_op()
 if refusal then
@@ -48,6 +49,6 @@ for _, item in ipairs(passed) do
   call('LPUSH', attempts > 0 and suspects_key or ready_key, item.sid)
 end
 if #passed > 0 then
-  call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+  ring_bell()
 end
 return finish_op(statuses)

@@ -19,6 +19,7 @@ local base, limit = ARGV[1], ARGV[2]
 --#include clock
 --#include chunks
 --#include record
+--#include bell
 
 local due = call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT', 0, limit)
 local asked = {}
@@ -39,6 +40,6 @@ end
 call_in_chunks('ZREM', sessions_key, due)
 call_in_chunks('RPUSH', ready_key, asked)
 if #asked > 0 then
-  call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+  ring_bell()
 end
 return { #due, #asked }

@@ -212,6 +212,6 @@ local function write_shared()
   call_in_chunks('ZADD', sessions_key, idle)
   call_in_chunks('RPUSH', ready_key, ready)
   if #ready > 0 then
-    call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
+    ring_bell()
   end
 end

@@ -64,6 +64,4 @@ local function reclaim_dead_workers(since, lease_ms)
   return reclaimed
 end
 
-local function ring_bell()
-  call('XADD', bell_key, 'MAXLEN', '1', '*', 'b', '1')
-end
+--#include bell
