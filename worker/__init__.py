@@ -12,6 +12,7 @@ from worker.definitions.states import State
 from worker.definitions.swarm import Swarm, Texts
 from worker.definitions.tools import Tool, tool
 from worker.definitions.turn import StateHandle, Turn
+from worker.errors import Retryable
 
 __all__ = [
     "Agent",
@@ -24,6 +25,7 @@ __all__ = [
     "Message",
     "Policy",
     "PolicyCallbacks",
+    "Retryable",
     "SessionInfo",
     "State",
     "StateHandle",

@@ -8,6 +8,8 @@
 
 What a request or an agent does wrong is no exception but an outcome of its turn. An exception means that
 infrastructure was lost, that somebody has to change a setting, or that there is a bug.
+
+`Retryable` stands outside of the tree: completions and tools raise it, and it ends their turn like any error of theirs.
 """
 
 EXIT_OK = 0
@@ -47,3 +49,15 @@ class QueueUnavailable(SwarmlineError):
 
 class Fenced(SwarmlineError):
     """A younger holder has this session; whatever this turn still wants to write is void."""
+
+
+class Retryable(Exception):
+    """A completion or a tool failed at something that may go well later; raise it or a subclass.
+
+    `after_s`: seconds to wait at least, None when the one who raises can't tell.
+    """
+
+    def __init__(self, message: str = "", *, after_s: float | None = None) -> None:
+        """Take a message for the log: no contents of messages, no secret."""
+        super().__init__(message)
+        self.after_s = after_s
