@@ -71,13 +71,13 @@ async def test_groups_are_made_anew_on_a_stream_that_was_lost(stage: Stage, work
     await stage.redis.delete(stage.keys.requests)
     await stage.push("r-3", "bob")
     assert [session.client_id for session in (await worker.claim()).sessions] == ["bob"]
-    await worker.store.ensure_groups()
+    await worker.store.bell.ensure_groups()
     assert await lag(stage) == 0
 
 
 async def test_groups_of_a_stream_that_does_not_exist_make_it(stage: Stage, worker: StagedWorker) -> None:
-    await worker.store.ensure_groups()
-    await worker.store.ensure_groups()
+    await worker.store.bell.ensure_groups()
+    await worker.store.bell.ensure_groups()
     assert (await worker.claim()).admitted == 0
     groups = await stage.redis.xinfo_groups(stage.keys.requests)
     assert {group["name"].decode() for group in groups} == {ADMISSION_GROUP, DOORBELL_GROUP}
@@ -85,7 +85,7 @@ async def test_groups_of_a_stream_that_does_not_exist_make_it(stage: Stage, work
 
 
 async def test_an_old_bell_does_not_ring_for_what_is_admitted(stage: Stage, worker: StagedWorker) -> None:
-    await worker.store.ensure_groups()
+    await worker.store.bell.ensure_groups()
     await stage.push_all(["r-1", "r-2"])
     await worker.claim()
     groups = await stage.redis.xinfo_groups(stage.keys.requests)

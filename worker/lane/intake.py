@@ -2,8 +2,7 @@
 
 import asyncio
 
-from worker.clock import Backoff
-from worker.errors import QueueUnavailable
+from worker.lane.doorbell import Doorbell
 from worker.lane.executor import Executor
 from worker.lane.observers import Observers
 from worker.lane.outage import Outage
@@ -11,47 +10,6 @@ from worker.lane.slots import Slots
 from worker.store.claims import Claim, NoLease
 from worker.store.link import QueueFull
 from worker.store.shard import ADMIT_MAX, ShardStore
-
-#: longest wait for the bell; a call after it covers whatever ringing was missed
-BELL_WAIT_S = 1.0
-
-
-class Doorbell:
-    """One blocking read that is open whenever the intake waits; what it reads is dropped, the claim brings the work."""
-
-    def __init__(self, store: ShardStore, outage: Outage) -> None:
-        """Listen through `store`."""
-        self._store = store
-        self._outage = outage
-        self._armed = asyncio.Event()
-        self.rung = asyncio.Event()
-
-    def arm(self) -> None:
-        """Listen from now on, until it rings once."""
-        self.rung.clear()
-        self._armed.set()
-
-    async def run(self) -> None:
-        """Listen for ever; silence of `BELL_WAIT_S` counts as a ring."""
-        backoff = Backoff()
-        while True:
-            await self._armed.wait()
-            try:
-                await self._store.wait_for_bell(BELL_WAIT_S)
-                backoff.reset()
-            except QueueUnavailable as error:
-                self._outage.failed("doorbell")
-                await backoff.pause()
-                if "NOGROUP" in str(error):
-                    await self._recreate_groups()
-            self._armed.clear()
-            self.rung.set()
-
-    async def _recreate_groups(self) -> None:
-        try:
-            await self._store.ensure_groups()
-        except QueueUnavailable:
-            self._outage.failed("doorbell")
 
 
 class Intake:
@@ -71,15 +29,19 @@ class Intake:
         self._outage = outage
         self._observers = observers
         self._slots = slots
-        self._bell = Doorbell(store, outage)
+        self._doorbell = Doorbell(store.bell, outage, slots)
         self._op_number = 0
 
     async def run(self) -> None:
         """Claim for ever; while draining it still admits, so that control reaches running turns."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._bell.run())
+            group.create_task(self._doorbell.run())
             while True:
                 await self._cycle()
+
+    async def drain(self) -> None:
+        """Leave the bell to workers that can still take something."""
+        await self._doorbell.mute()
 
     async def _cycle(self) -> None:
         asked = self._slots.free
@@ -122,8 +84,8 @@ class Intake:
 
     async def _wait(self, *, until_free: bool) -> None:
         """Wait for the bell; a worker that was full also goes on as soon as a slot is free."""
-        self._bell.arm()
+        self._doorbell.arm()
         if until_free:
-            await self._slots.freed_or(self._bell.rung)
+            await self._slots.freed_or(self._doorbell.rung)
         else:
-            await self._bell.rung.wait()
+            await self._doorbell.rung.wait()

@@ -59,7 +59,7 @@ class ShardLane:
     async def prepare(self) -> None:
         """Create what is missing in Redis and announce the swarms; raises `QueueUnavailable`."""
         await self.store.agree()
-        await self.store.ensure_groups()
+        await self.store.bell.ensure_groups()
         settings = {name: to_json(swarm.admission_settings()).decode() for name, swarm in self._swarms.items()}
         await self.store.announce(settings)
 
@@ -86,6 +86,7 @@ class ShardLane:
     async def drain(self, grace_s: float, hard_stop_s: float) -> int:
         """Claim nothing more, let turns end for `grace_s`, then hand the rest back; returns how many were."""
         self.executor.draining = True
+        await self._intake.drain()
         await self.executor.emptied(within_s=grace_s)
         try:
             async with asyncio.timeout(hard_stop_s):

@@ -12,7 +12,7 @@ import hiredis
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from worker.errors import QueueUnavailable
 from worker.store.script import Script
@@ -27,6 +27,15 @@ _pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  #
 
 class QueueFull(QueueUnavailable):
     """Redis has reached its maxmemory and refuses to grow; what drains it is still allowed."""
+
+
+class CommandRefused(QueueUnavailable):
+    """Redis answered with an error; `code` is its first word."""
+
+    def __init__(self, command: Argument, error: ResponseError) -> None:
+        """Say which command was refused."""
+        self.code = str(error).partition(" ")[0]
+        super().__init__(f"{command}: {error}")
 
 
 class Link:
@@ -50,11 +59,16 @@ class Link:
         self._lock = asyncio.Lock()
 
     async def command(self, *arguments: Argument, wait_s: float = 0.0) -> Answer:
-        """Call one command; a blocking one may take `wait_s` longer. Raises `QueueUnavailable` or `QueueFull`."""
+        """Call one command; a blocking one may take `wait_s` longer.
+
+        Raises `QueueUnavailable`, `QueueFull`, `CommandRefused`.
+        """
         try:
             return await self._exchange(arguments, self._timeout_s + wait_s)
         except OutOfMemoryError as error:
             raise QueueFull(str(error)) from error
+        except ResponseError as error:
+            raise CommandRefused(arguments[0], error) from error
         except (RedisError, OSError) as error:
             raise QueueUnavailable(f"{arguments[0]}: {error}") from error
 

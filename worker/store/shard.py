@@ -4,8 +4,9 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from schemas.keyspace import CONSUMER, DOORBELL_GROUP, ShardKeys
+from schemas.keyspace import ShardKeys
 from worker.core.request import AdmittedRequest
+from worker.store.bell import Bell
 from worker.store.claims import Claim, parse_claim, parse_record
 from worker.store.commits import FencedAnswer, FinishedTurn, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
@@ -50,12 +51,14 @@ class ShardStore:
         self._limits = limits
         self._swarms = "".join(f"{name}," for name in identity.swarms)
         self.kept = KeptSessions()
-        self._links = {name: Link(url) for name in ("claim", "commit", "flush", "doorbell", "hints", "deltas", "aside")}
+        self.bell = Bell(url, keys)
+        self._links = {name: Link(url) for name in ("claim", "commit", "flush", "hints", "deltas", "aside")}
 
     async def close(self) -> None:
         """Close all connections."""
         for link in self._links.values():
             await link.close()
+        await self.bell.close()
 
     async def admit_and_claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
         """Admit entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`."""
@@ -198,23 +201,9 @@ class ShardStore:
         """Publish without any promise: token deltas only."""
         await self._links["deltas"].command("PUBLISH", channel, data)
 
-    async def wait_for_bell(self, wait_s: float) -> None:
-        """Wait until work may be there, `wait_s` at most; raises `QueueUnavailable`.
-
-        What is read here is not the work, only a sign of it: nothing is lost when this wait is cut off.
-        """
-        streams = (self.keys.requests, self.keys.bell, ">", ">")
-        read = ("XREADGROUP", "GROUP", DOORBELL_GROUP, CONSUMER, "COUNT", 1, "BLOCK", int(wait_s * 1000), "NOACK")
-        await self._links["doorbell"].command(*read, "STREAMS", *streams, wait_s=wait_s)
-
     async def agree(self) -> None:
         """Create the namespace where it is missing; raises `ProtocolMismatch` when it was made otherwise."""
         await agree_on_namespace(self._links["aside"], self.keys.namespace, self._shards)
-
-    async def ensure_groups(self) -> None:
-        """Create the doorbell groups that are missing; the group of admission is made by the script that reads it."""
-        for stream, start in ((self.keys.requests, "0"), (self.keys.bell, "$")):
-            await _create_group(self._links["aside"], stream, DOORBELL_GROUP, start)
 
     async def announce(self, settings: dict[str, str]) -> None:
         """Tell admission of this worker's swarms: name -> settings as JSON."""
@@ -230,11 +219,3 @@ class ShardStore:
     def _own_keys(self) -> tuple[str, str]:
         worker_id = self._identity.worker_id
         return self.keys.held(worker_id), self.keys.ops(worker_id)
-
-
-async def _create_group(link: Link, stream: str, group: str, start: str) -> None:
-    try:
-        await link.command("XGROUP", "CREATE", stream, group, start, "MKSTREAM")
-    except Exception as error:
-        if "BUSYGROUP" not in str(error):
-            raise
