@@ -63,7 +63,7 @@ class Control:
     async def _apply(self, held: HeldSession, request: AdmittedRequest) -> None:
         running, step, started = held.turn, Step(Source.CONTROL, request, 1), monotonic()
         if request.kind in SIGNALS:
-            if running is not None and running.request.request_id.encode() == request.body:
+            if running is not None and _first_of(running).request_id.encode() == request.body:
                 end_turn(held, running, request.kind)
             self._executor.submit_void(held, step, release=False)
             return
@@ -81,6 +81,11 @@ class Control:
         self._executor.submit(held, step, ended, started, release=False)
         if running is not None and running is held.turn and running.cancelled_by and not was_to_end:
             end_turn(held, running, running.cancelled_by)
+
+
+def _first_of(running: OpenTurn) -> AdmittedRequest:
+    """Return the request at the head of the mailbox, by which a signal knows the running turn."""
+    return running.together[0].request if running.together else running.request
 
 
 def end_turn(held: HeldSession, running: OpenTurn, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Mapping
 from functools import partial
 
@@ -19,6 +20,7 @@ from worker.lane.steps import Ended, Step, steps_of
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
 from worker.store.commits import CommitStatus, FinishedTurn
+from worker.turn.together import COALESCE
 
 log = structlog.get_logger(__name__)
 
@@ -107,12 +109,17 @@ class Executor:
             await self._run_some(held, steps[control:], is_all=True)
 
     async def _run_some(self, held: HeldSession, steps: list[Step], *, is_all: bool) -> None:
-        for index, step in enumerate(steps):
+        waiting = deque(steps)
+        while waiting:
+            step, started = waiting.popleft(), monotonic()
             if step.is_forced_disposal:
                 return await self._dispose_by_force(held, step)
-            started = monotonic()
+            if step.request.when_busy == COALESCE:
+                step = await self._runner.gathered(held, step)
+                for _ in range(min(len(step.together) - 1, len(waiting))):
+                    waiting.popleft()
             ended = await self._runner.run(held, step)
-            is_last = is_all and index == len(steps) - 1
+            is_last = is_all and not waiting
             release = held.forced_disposal is None and (is_last or self.draining)
             if ended is None:
                 self.submit_void(held, step, release=release)

@@ -123,8 +123,9 @@ class HeldSession:
 
     async def flush(self, turn: OpenTurn) -> None:
         """Send what the turn has not sent yet and wait until it is confirmed; raises `Fenced`."""
-        await self.permit(turn)
+        # Before anything is awaited: the ticker of live events may take the journal along.
         self.journaled = self.journaled or bool(turn.journal)
+        await self.permit(turn)
         # If control ends the turn while it waits here, its commit still has to wait, or it would send all this again.
         self.flushing = self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn)
         await asyncio.shield(self.flushing)

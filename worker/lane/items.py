@@ -3,18 +3,20 @@
 from worker.lane.held import HeldSession
 from worker.lane.steps import INTERNAL, Ended, Step
 from worker.store.commits import EndedRequest, FinishedTurn
+from worker.turn.port import EndedTogether
 
 
 def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -> FinishedTurn:
     """Return what the commit of a finished request writes; what was flushed already is not sent twice."""
     request, (turn, finished) = step.request, ended
     reply = "" if request.request_id.startswith(INTERNAL) else finished.reply
+    own = EndedRequest(request.request_id, reply, request.reply_to, finished.sequenced)
     return FinishedTurn(
         sid=held.claimed.sid,
         fence=held.claimed.fence,
         source=step.source,
         turn=held.session.turn,
-        requests=(EndedRequest(request.request_id, reply, request.reply_to, finished.sequenced),),
+        requests=[_ended(one) for one in finished.together] if finished.together else (own,),
         release=release,
         opens=finished.opens,
         dispose=finished.dispose,
@@ -30,6 +32,10 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         events=finished.events,
         bans=turn.ban_changes,
     )
+
+
+def _ended(one: EndedTogether) -> EndedRequest:
+    return EndedRequest(one.request.request_id, one.reply, one.request.reply_to, one.sequenced)
 
 
 def void_item(held: HeldSession, step: Step, *, release: bool) -> FinishedTurn:

@@ -35,6 +35,7 @@ class LiveEvents:
         request_id = turn.request.request_id
         # Nothing is written before the session's earlier commits are through, nor while the lease is in doubt.
         if self._seen.get(request_id, 0) > turn.events_flushed and held.may_write:
+            held.journaled = held.journaled or bool(turn.journal)
             held.flushing = self._flusher.flush(held.claimed.sid, held.claimed.fence, turn)
         return request_id, len(turn.events)
 

@@ -33,8 +33,9 @@ class Observers:
     ) -> None:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
         claimed = held.claimed
-        self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
-        request_id, _, _, is_turn = item.requests[0]
+        for status in [one.status for one in finished.together] or (finished.status,):
+            self.metrics.turn_finished(claimed.swarm_name, status, wait_s, duration_s)
+        request_id, _, _, is_turn = item.requests[-1]
         is_control = item.source is Source.CONTROL
         self.turn_line(claimed.client_id, claimed.swarm_name, request_id, claimed.fence, finished.status, duration_s)
         # What used up no turn of its own, such as an expired request, still names the last one.

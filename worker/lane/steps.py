@@ -1,11 +1,13 @@
 """What a claim asks its holder to do, one request after the other."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from worker.core.request import AdmittedRequest
 from worker.store.claims import ClaimedSession
 from worker.store.commits import Source
 from worker.turn.port import Finished, OpenTurn
+from worker.turn.together import Together
 
 #: begins the request ids that the scripts make themselves; such a request has no sender and gets no reply
 INTERNAL = "~"
@@ -14,11 +16,15 @@ SIGNALS = frozenset({"interrupt", "rollback"})
 
 
 class Step(NamedTuple):
-    """One request of a claim; `attempt` counts the claims of it, this one included."""
+    """One request of a claim; `attempt` counts the claims of it, this one included.
+
+    `together` has all requests that are answered with it, itself the last of them, where there are several.
+    """
 
     source: Source
     request: AdmittedRequest
     attempt: int
+    together: Sequence[Together] = ()
 
     @property
     def is_forced_disposal(self) -> bool:

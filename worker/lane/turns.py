@@ -17,6 +17,7 @@ from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
 from worker.turn.finish import finish, finish_unstarted
 from worker.turn.port import Finished, OpenTurn
+from worker.turn.together import MARK, MAX_REQUESTS, Together, run_of
 
 log = structlog.get_logger(__name__)
 
@@ -37,16 +38,38 @@ class TurnRunner:
         request = step.request
         if request.kind in SIGNALS or not await self._may_run(held, request):
             return None
+        if held.claimed.attempts > 1:
+            # Something here may kill workers: the next loss must be charged to the request that runs then, and to none
+            # before it whose commit was still on its way.
+            await held.settled()
         turn = open_turn(held, held.swarm, held.session, request, step.attempt)
         if held.claimed.journal:
             turn.replay = _journal_of(request.request_id, held.claimed.journal)
+        if step.together:
+            turn.together, turn.journal = step.together, {MARK: ""}
         if step.attempt > self._max_attempts:
             return Ended(turn, bury(turn))
-        if request.deadline_ms is not None and held.now_ms() > request.deadline_ms:
+        if not step.together and _is_late(held, request):
             return Ended(turn, expire(turn))
         if held.is_damaged and request.kind != "dispose":
             return Ended(turn, finish_unstarted(turn, DAMAGED))
         return Ended(turn, await self._through_the_rooms(held, turn))
+
+    async def gathered(self, held: HeldSession, step: Step) -> Step:
+        """Return the step with all that wait behind it to be answered together with it; raises `Fenced`."""
+        claimed = held.claimed
+        # Tried often: from here on each alone, so that the one that kills workers is found and buried, and no other.
+        tried_often = 1 < claimed.attempts >= self._max_attempts
+        if tried_often or held.is_damaged or _is_late(held, step.request):
+            return step
+        await held.settled()
+        requests = await self._outage.until_answered(
+            "coalesce", lambda: self._store.mailbox_of(claimed.sid, MAX_REQUESTS)
+        )
+        run = _begun(run_of(requests), claimed.journal)
+        if not run or run[0].request.request_id != step.request.request_id:
+            return step
+        return step._replace(request=run[-1].request, together=run)
 
     async def run_beside(self, held: HeldSession, step: Step, running: OpenTurn | None) -> Ended:
         """Handle a control request while `running`, if it still does, goes on; raises `Fenced`."""
@@ -94,6 +117,16 @@ class TurnRunner:
         if verdict == "fenced":
             raise Fenced(claimed.sid)
         return verdict == "disposing"
+
+
+def _is_late(held: HeldSession, request: AdmittedRequest) -> bool:
+    return request.deadline_ms is not None and held.now_ms() > request.deadline_ms
+
+
+def _begun(run: list[Together], journal: Mapping[str, str]) -> list[Together]:
+    """Return what an earlier attempt answered together, or the whole run if there was none."""
+    marks = (n for n, one in enumerate(run, 1) if f"{one.request.request_id}/{MARK}" in journal)
+    return run[: next(marks, len(run))] if journal else run
 
 
 def _journal_of(request_id: str, journal: Mapping[str, str]) -> dict[str, str]:

@@ -186,9 +186,9 @@ class ShardStore:
         records = await self._links["aside"].command("LRANGE", self.keys.control(sid), 0, -1)
         return [parse_record(record) for record in records]
 
-    async def mailbox_of(self, sid: str) -> list[AdmittedRequest]:
-        """Read all requests that wait for a session this worker holds."""
-        records = await self._links["aside"].command("LRANGE", self.keys.mailbox(sid), 0, -1)
+    async def mailbox_of(self, sid: str, limit: int = 0) -> list[AdmittedRequest]:
+        """Read the requests that wait for a session this worker holds, the oldest `limit` of them (0 = all)."""
+        records = await self._links["aside"].command("LRANGE", self.keys.mailbox(sid), 0, limit - 1)
         return [parse_record(record) for record in records]
 
     async def hints(self) -> AsyncIterator[str]:

@@ -49,7 +49,7 @@ async def take_turn(turn: OpenTurn) -> Finished:
     cancellation through: the lane then drops the turn, hands it back, or ends it with `finish_interrupted`.
     """
     request = turn.request
-    if request.deadline_ms is not None and turn.port.now_ms() > request.deadline_ms:
+    if request.deadline_ms is not None and not turn.together and turn.port.now_ms() > request.deadline_ms:
         return expire(turn)
     try:
         body = parse_body(request.kind, request.body)
@@ -64,12 +64,17 @@ async def take_turn(turn: OpenTurn) -> Finished:
 
 
 def _room_for(turn: OpenTurn, body: Body) -> Awaitable[Outcome]:
-    if isinstance(body, GuardedBody) and body.agent_name is not None and body.agent_name != active_agent(turn).name:
+    if isinstance(body, GuardedBody) and body.agent_name is not None and _is_for_another(turn, body.agent_name):
         return _skipped(body.agent_name)
     kind = turn.request.kind
     if turn.session.turn == 0 and turn.swarm.tells_init and kind in OPENING_KINDS:
         return _opened(turn, body)
     return ROOMS[kind](turn, body)
+
+
+def _is_for_another(turn: OpenTurn, agent_name: str) -> bool:
+    # Of requests that are answered together each is asked about by itself.
+    return not turn.together and agent_name != active_agent(turn).name
 
 
 async def _skipped(agent_name: str) -> Outcome:

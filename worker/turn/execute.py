@@ -19,8 +19,11 @@ from worker.turn.tools import use_tools
 async def execute(turn: OpenTurn, message: str, mode: str) -> Outcome:
     """Carry a message through policies, agent and policies."""
     refused = await check_input(turn, message)
-    if refused is not None:
-        return refused
+    return refused or await carry(turn, message, mode)
+
+
+async def carry(turn: OpenTurn, message: str, mode: str) -> Outcome:
+    """Carry a message that was let in through agent and output policies."""
     if turn.swarm.callbacks.on_execute is not None:
         await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_execute, message, mode)
     answer = await _answered(turn, message, mode)

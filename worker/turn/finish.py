@@ -5,9 +5,10 @@ from typing import NamedTuple, assert_never
 from schemas.requests import CONTROL_LANE
 from worker.core.json_text import quote
 from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Refused, Replied, Skipped
+from worker.core.request import AdmittedRequest
 from worker.turn import events
 from worker.turn.navigation import active_agent
-from worker.turn.port import Finished, OpenTurn
+from worker.turn.port import EndedTogether, Finished, OpenTurn
 
 
 class Ending(NamedTuple):
@@ -23,16 +24,16 @@ class Ending(NamedTuple):
 def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a turn that was begun: its records join the session in memory, its number is used up."""
     ending = Ending("completed", outcome.output) if isinstance(outcome, Replied) else ending_of(outcome)
-    status, output, error, dead_reason, message = ending
+    status, _, _, dead_reason, message = ending
     if turn.execution_context:
         events.execution_end(turn, status)
     if turn.cancelled_by == "rollback":
         turn.session.restore(turn.before)
         turn.records = []
     document = turn.session.document() if turn.session.differs_from(turn.before) else None
-    reply = _reply(turn, status, output, error)
+    reply = _reply(turn, turn.request, ending)
     if isinstance(outcome, Skipped):
-        reply = f'{reply[:-1]},"skipped":true}}'
+        reply = _skipped(reply)
     kind = turn.request.kind
     if kind not in CONTROL_LANE:
         _settle(turn)
@@ -49,16 +50,28 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
         True,  # noqa: FBT003 - sequenced
         dead_reason,
         message,
+        [_end_of(turn, one.request, one.outcome or outcome) for one in turn.together] if turn.together else (),
     )
+
+
+def _end_of(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> EndedTogether:
+    """Return the end of one of the requests that this turn answered together."""
+    ending = ending_of(outcome)
+    if isinstance(outcome, Expired):
+        return EndedTogether(request, ending.status, _unstarted_reply(turn, request, ending), sequenced=False)
+    reply = _reply(turn, request, ending)
+    if isinstance(outcome, Skipped):
+        reply = _skipped(reply)
+    return EndedTogether(request, ending.status, reply, sequenced=True)
 
 
 def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a request that never became a turn: the session stays as it was, and is not opened."""
-    status, output, error, dead_reason, message = ending_of(outcome)
+    ending = ending_of(outcome)
     return Finished(
         outcome,
-        status,
-        _unstarted_reply(turn, status, output, error),
+        ending.status,
+        _unstarted_reply(turn, turn.request, ending),
         [],
         turn.events,
         None,
@@ -66,8 +79,8 @@ def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
         False,  # noqa: FBT003 - dispose
         turn.session.turn > 0 or turn.beside is not None,
         False,  # noqa: FBT003 - sequenced
-        dead_reason,
-        message,
+        ending.dead_reason,
+        ending.message,
     )
 
 
@@ -105,8 +118,12 @@ def ending_of(outcome: Outcome) -> Ending:
             assert_never(outcome)
 
 
-def _reply(turn: OpenTurn, status: str, output: str, error: str) -> str:
-    request = turn.request
+def _skipped(reply: str) -> str:
+    return f'{reply[:-1]},"skipped":true}}'
+
+
+def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
+    status, output, error, _, _ = ending
     agent = f'"{active_agent(turn).name}"' if turn.in_session else "null"
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
@@ -116,8 +133,8 @@ def _reply(turn: OpenTurn, status: str, output: str, error: str) -> str:
     )
 
 
-def _unstarted_reply(turn: OpenTurn, status: str, output: str, error: str) -> str:
-    request = turn.request
+def _unstarted_reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
+    status, output, error, _, _ = ending
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"seq":null,"agentName":null,'

@@ -22,6 +22,7 @@ from schemas.requests import (
 from worker.core.json_text import dumps
 from worker.core.outcome import Outcome, Replied
 from worker.turn import commits, control, events, navigation
+from worker.turn.coalesce import answer_newest
 from worker.turn.dispose import dispose
 from worker.turn.execute import execute
 from worker.turn.guard import tell
@@ -37,6 +38,8 @@ _DONE: Final = Replied("")
 
 
 async def _execute(turn: OpenTurn, body: ExecuteBody) -> Outcome:
+    if turn.together:
+        return await answer_newest(turn)
     turn.payload = body.payload
     mode = body.mode.value
     events.execution_begin(turn, active_agent(turn).name if mode == "tool" else "")

@@ -1,6 +1,6 @@
 """The seam between a turn and the lane: what a turn asks for, what it collects, what it hands over for the commit."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Optional, Protocol
 
@@ -14,6 +14,7 @@ from worker.core.session import Session, Snapshot
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.swarm import Swarm
 from worker.definitions.turn import StateHandle, Turn
+from worker.turn.together import Together
 
 _NOWHERE: Final[frozenset[str]] = frozenset()
 
@@ -123,8 +124,8 @@ class OpenTurn:
     """One request on its way through its session; made by `open_turn`, read by the lane while it runs.
 
     The lane may read everything at any time and writes only: `events_flushed` and `emits_flushed` (how many it has
-    sent already), `journal` (cleared once sent), `replay` (before the start), `cancelled_by` (before it cancels the
-    task of the turn).
+    sent already), `journal` (cleared once sent), `replay` and `together` (before the start), `cancelled_by` (before it
+    cancels the task of the turn).
     """
 
     __slots__ = (
@@ -155,6 +156,7 @@ class OpenTurn:
         "session",
         "substituted",
         "swarm",
+        "together",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place, on the hot path
@@ -209,6 +211,8 @@ class OpenTurn:
         #: text of an emit that takes the place of the answer
         self.substituted: str | None = None
         self.payload: JsonValue = None
+        #: all requests that this turn answers, oldest first, when it answers more than its own (`request`, the newest)
+        self.together: Sequence[Together] = ()
         #: context of `commit-execution-begin`, which was published; "" before that
         self.execution_context = ""
         self.progress = Progress()
@@ -220,13 +224,22 @@ class OpenTurn:
         self.port.publish_delta(self, text)
 
 
+class EndedTogether(NamedTuple):
+    """The end of one of several requests that a turn answered; `reply` and `sequenced` as in `Finished`."""
+
+    request: AdmittedRequest
+    status: str
+    reply: str
+    sequenced: bool
+
+
 class Finished(NamedTuple):
     """How a turn ended: everything that its commit writes.
 
     `reply` is compact JSON without `seq`: the script splices `,"seq":N` before the last brace, unless `sequenced` is
     false (a request that never reached a turn has `"seq":null` in it already). `document` is None when it did not
     change since the last commit. `opens` is false for what leaves no session where there was none. `dead_reason` asks
-    for a dead letter with the text `error`.
+    for a dead letter with the text `error`. `together` has a reply for each request, where there are several.
     """
 
     outcome: Outcome
@@ -241,3 +254,4 @@ class Finished(NamedTuple):
     sequenced: bool
     dead_reason: str | None
     error: str
+    together: Sequence[EndedTogether] = ()
