@@ -50,6 +50,15 @@ CONSUMER = "w"
 #: the arq job that sends a request at its time; its one argument is the dict of stream fields
 SEND_LATER_JOB = "send_later"
 
+#: what arq's own keys begin with; it lets nobody choose
+ARQ_PREFIXES = {
+    "job": "arq:job:",
+    "under_way": "arq:in-progress:",
+    "tries": "arq:retry:",
+    "outcome": "arq:result:",
+    "aborted": "arq:abort",
+}
+
 #: PSUBSCRIBE pattern for the bus of all clients; also matches foreign channels, so filter with `is_bus_channel`
 BUS_PATTERN = "{namespace}:{{*}}:bus:*"
 

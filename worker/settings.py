@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     dead_max: int = Field(100_000, ge=1, description="dead letters kept")
     session_grace_s: float = Field(3600.0, ge=60, description="backstop expiry of an idle session, after its TTL")
     allow_eviction: bool = Field(False, description="start although the server may evict keys")
+    allow_clock_jump: bool = Field(False, description="start although the server's clock has been put back")
+    strict: bool = Field(False, description="refuse to start where a worker would only warn")
 
     # housekeeping
     housekeeping: bool = Field(True, description="run the periodic work in this worker")

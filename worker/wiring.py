@@ -26,10 +26,10 @@ from worker.observe.logs import Logs
 from worker.observe.metrics import Metrics
 from worker.observe.server import MetricsServer, Pages
 from worker.settings import Settings
+from worker.store.checkup import Demands
 from worker.store.housekeeper import ShardHousekeeper
-from worker.store.link import Link
 from worker.store.renewal import RenewalLink
-from worker.store.setup import agree_on_namespace, check_server
+from worker.store.setup import prepare
 from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ async def run_worker(app: App, settings: Settings) -> int:
     _spare_the_collector()
     worker_id = uuid4().hex[:16]  # 64 random bits; it stands in every held session
     observers = _observers(settings, worker_id)
-    await _check_redis(settings)
+    await _prepare_redis(settings)
     async with contextlib.AsyncExitStack() as stack:
         address = stack.enter_context(_pages(settings, observers))
         worker = await stack.enter_async_context(_worker(app, settings, worker_id, observers))
@@ -109,13 +109,25 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 50, 50)
 
 
-async def _check_redis(settings: Settings) -> None:
-    link = Link(settings.redis_url.get_secret_value())
-    try:
-        await check_server(link, allow_eviction=settings.allow_eviction)
-        await agree_on_namespace(link, settings.namespace, settings.shards)
-    finally:
-        await link.close()
+async def _prepare_redis(settings: Settings) -> None:
+    warnings = await prepare(
+        settings.redis_url.get_secret_value(),
+        demands_of(settings),
+        housekeeping_url=settings.housekeeping_url if settings.housekeeping else None,
+        strict=settings.strict,
+    )
+    for warning in warnings:
+        log.warning("redis_not_as_it_should_be", subject=warning.subject, what=warning.what, remedy=warning.remedy)
+
+
+def demands_of(settings: Settings) -> Demands:
+    """Return what these settings ask of Redis."""
+    return Demands(
+        namespace=settings.namespace,
+        shards=settings.shards,
+        allow_eviction=settings.allow_eviction,
+        allow_clock_jump=settings.allow_clock_jump,
+    )
 
 
 def _observers(settings: Settings, worker_id: str) -> Observers:

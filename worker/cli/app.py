@@ -6,6 +6,7 @@ from worker.cli.bench import bench
 from worker.cli.check import check
 from worker.cli.config import config
 from worker.cli.demo import demo
+from worker.cli.doctor import doctor
 from worker.cli.send import send
 from worker.cli.tail import tail
 from worker.cli.version import version
@@ -19,6 +20,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and with them passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, worker, send, tail, check, bench, version):
+for verb in (demo, worker, send, tail, check, doctor, bench, version):
     app.command(verb.__name__)(verb)
 app.add_typer(config, name="config")

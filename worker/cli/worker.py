@@ -28,6 +28,9 @@ Housekeeping = Annotated[
     bool | None,
     typer.Option("--housekeeping/--no-housekeeping", help="Do periodic work in this worker.", show_default=False),
 ]
+Strict = Annotated[
+    bool | None, typer.Option("--strict/--no-strict", help="Refuse where it would only warn.", show_default=False)
+]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default=False)]
 
 
@@ -43,6 +46,7 @@ def worker(
     metrics_host: MetricsHost = None,
     metrics_port: MetricsPort = None,
     housekeeping: Housekeeping = None,
+    strict: Strict = None,
     log_level: LogLevel = None,
 ) -> None:
     """Serve an application; all settings of docs/settings.md can also come from the environment."""
@@ -55,6 +59,7 @@ def worker(
         "metrics_host": metrics_host,
         "metrics_port": metrics_port,
         "housekeeping": housekeeping,
+        "strict": strict,
         "log_level": log_level,
     }
     settings = load_settings(options)

@@ -1,26 +1,62 @@
-"""What must be true of Redis before a worker starts: version, eviction policy, and the namespace's own settings."""
+"""What happens before a worker touches the first entry: Redis is looked over, then the namespace agreed on."""
+
+from collections.abc import Sequence
 
 from schemas.keyspace import meta_key
 from schemas.names import PROTOCOL_VERSION
-from worker.errors import ConfigurationError, ProtocolMismatch
+from worker.errors import ConfigurationError, ProtocolMismatch, QueueUnavailable
+from worker.store.checkup import (
+    Demands,
+    Finding,
+    Verdict,
+    examine,
+    faults_of,
+    housekeeping_permissions,
+    namespace_faults,
+)
 from worker.store.link import Link
 
-#: consumer group lag, XAUTOCLAIM with three parts and script flags came with it
-OLDEST_VERSION = (7, 0)
+
+async def prepare(url: str, demands: Demands, *, housekeeping_url: str | None, strict: bool) -> Sequence[Finding]:
+    """Refuse a Redis that would lose data or lacks rights, then agree on the namespace; returns the warnings.
+
+    Raises `ConfigurationError` with every fault, `ProtocolMismatch`, `QueueUnavailable`.
+    """
+    findings = await look_over(url, demands, housekeeping_url=housekeeping_url)
+    if faults := faults_of(findings, strict=strict):
+        raise ConfigurationError(*map(str, faults))
+    link = Link(url)
+    try:
+        await agree_on_namespace(link, demands.namespace, demands.shards)
+    finally:
+        await link.close()
+    return [finding for finding in findings if finding.verdict is Verdict.WARN]
 
 
-async def check_server(link: Link, *, allow_eviction: bool) -> None:
-    """Refuse a server that would lose data or lacks commands; raises `ConfigurationError`, `QueueUnavailable`."""
-    info = _parse_info(await link.command("INFO"))
-    version = info.get("redis_version", "0")
-    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_VERSION:
-        raise ConfigurationError(f"Redis {version} is too old: use Redis 7.0 or newer, or Valkey 7.2 or newer")
-    policy = info.get("maxmemory_policy", "noeviction")
-    if policy != "noeviction" and not allow_eviction:
-        raise ConfigurationError(
-            f"Redis evicts keys when it is full (maxmemory-policy {policy}), and accepted requests with them: "
-            "set it to noeviction, or start with SWARMLINE_ALLOW_EVICTION=true"
-        )
+async def look_over(url: str, demands: Demands, *, housekeeping_url: str | None) -> list[Finding]:
+    """Return all findings, without a write; raises QueueUnavailable.
+
+    `housekeeping_url` is arq's Redis, None where no housekeeping runs.
+    """
+    link = Link(url)
+    try:
+        findings = await examine(link, demands)
+    finally:
+        await link.close()
+    if housekeeping_url is not None:
+        findings.append(await _look_over_housekeeping(housekeeping_url, demands))
+    return findings
+
+
+async def _look_over_housekeeping(url: str, demands: Demands) -> Finding:
+    link = Link(url)
+    try:
+        return await housekeeping_permissions(link, demands)
+    except QueueUnavailable as error:
+        # housekeeping waits for it: no reason not to start
+        return Finding("housekeeping", Verdict.WARN, f"its Redis does not answer: {error}", "start it")
+    finally:
+        await link.close()
 
 
 async def agree_on_namespace(link: Link, namespace: str, shards: int) -> None:
@@ -28,19 +64,7 @@ async def agree_on_namespace(link: Link, namespace: str, shards: int) -> None:
     key = meta_key(namespace)
     await link.command("HSETNX", key, "protocol", PROTOCOL_VERSION)
     await link.command("HSETNX", key, "shards", shards)
-    found = [int(value) for value in await link.command("HMGET", key, "protocol", "shards")]
-    if found[0] != PROTOCOL_VERSION:
-        raise ProtocolMismatch(
-            f"namespace {namespace!r} speaks protocol {found[0]}, this worker {PROTOCOL_VERSION}: "
-            "use the matching version or another SWARMLINE_NAMESPACE"
-        )
-    if found[1] != shards:
-        raise ProtocolMismatch(
-            f"namespace {namespace!r} was created with {found[1]} shards, this worker is set to {shards}: "
-            f"set SWARMLINE_SHARDS={found[1]}; the number can't be changed later"
-        )
-
-
-def _parse_info(text: bytes) -> dict[str, str]:
-    lines = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
-    return {name: value.strip() for name, separator, value in lines if separator}
+    protocol, found_shards = await link.command("HMGET", key, "protocol", "shards")
+    faults = list(namespace_faults(namespace, shards, protocol.decode(), found_shards.decode()))
+    if faults:
+        raise ProtocolMismatch(*map(str, faults))

@@ -1,0 +1,120 @@
+"""`swarmline doctor`: all that must be true before a worker starts, as a table of what is wrong and what to do.
+
+`check` asks whether a worker is ready now, for probes; `doctor` looks for what somebody has to change, for people.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from ipaddress import ip_address
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from schemas.keyspace import ShardKeys
+from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.clock import monotonic
+from worker.errors import ConfigurationError, QueueUnavailable
+from worker.observe.redaction import redact_url
+from worker.settings import Settings, load_settings
+from worker.store.checkup import Finding, Verdict, faults_of
+from worker.store.link import Link
+from worker.store.setup import look_over
+
+TIMEOUT_S = 5.0
+
+Strict = Annotated[bool, typer.Option("--strict", help="Count warnings as failures.")]
+Shards = Annotated[int | None, typer.Option("--shards", help="Shards of the namespace.", show_default=False)]
+
+
+def doctor(
+    *,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    shards: Shards = None,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at settings, Redis and namespace as a worker does at its start; exit code 1 if it would not start."""
+    findings = diagnose({"redis_url": redis_url, "namespace": namespace, "shards": shards})
+    print_findings(findings, as_json=as_json)
+    raise typer.Exit(1 if faults_of(findings, strict=strict) else 0)
+
+
+def diagnose(options: dict[str, object]) -> list[Finding]:
+    """Return all findings, the settings' own first; later ones are left out where earlier ones make them moot."""
+    try:
+        settings = load_settings(options)
+    except ConfigurationError as error:
+        return [Finding("settings", Verdict.FAIL, fault, "see docs/settings.md") for fault in error.faults]
+    return [Finding("settings", Verdict.OK, "all names and values are known"), *asyncio.run(_ask(settings))]
+
+
+async def _ask(settings: Settings) -> list[Finding]:
+    from worker.wiring import demands_of
+
+    url = settings.redis_url.get_secret_value()
+    arq_url = settings.housekeeping_url if settings.housekeeping else None
+    findings = [transport(url)]
+    link = Link(url, timeout_s=TIMEOUT_S)
+    try:
+        findings.append(await _connection(link))
+        findings += await look_over(url, demands_of(settings), housekeeping_url=arq_url)
+        if not faults_of(findings, strict=False):
+            findings.append(await _workers(link, settings))
+    except QueueUnavailable as error:
+        remedy = "start Redis, or correct SWARMLINE_REDIS_URL: address, user, password, certificates"
+        findings.append(Finding("connection", Verdict.FAIL, f"{redact_url(url)}: {error}", remedy))
+    finally:
+        await link.close()
+    return findings
+
+
+def transport(url: str) -> Finding:
+    """Judge whether others on the way can read along."""
+    parts = urlsplit(url)
+    if parts.scheme == "rediss":
+        return Finding("transport", Verdict.OK, "TLS")
+    if parts.scheme == "unix" or _is_loopback(parts.hostname or "localhost"):
+        return Finding("transport", Verdict.OK, "stays on this machine")
+    what = f"passwords and conversations go to {parts.hostname} unencrypted"
+    return Finding("transport", Verdict.WARN, what, "use rediss://, or be sure of the network; see docs/security.md")
+
+
+def print_findings(findings: Sequence[Finding], *, as_json: bool) -> None:
+    """Print a table, or a list of objects."""
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings]))
+        return
+    colours = {Verdict.OK: typer.colors.GREEN, Verdict.WARN: typer.colors.YELLOW, Verdict.FAIL: typer.colors.RED}
+    width = max(len(finding.subject) for finding in findings)
+    for finding in findings:
+        verdict = typer.style(f"{finding.verdict:<4}", fg=colours[finding.verdict])
+        typer.echo(f"{verdict}  {finding.subject:<{width}}  {finding.what}")
+        if finding.remedy:
+            typer.echo(f"{'':<{width + 6}}  -> {finding.remedy}")
+
+
+async def _connection(link: Link) -> Finding:
+    await link.command("PING")
+    asked_at = monotonic()
+    await link.command("PING")
+    return Finding("connection", Verdict.OK, f"answers in {(monotonic() - asked_at) * 1000:.1f} ms")
+
+
+async def _workers(link: Link, settings: Settings) -> Finding:
+    seconds, _ = await link.command("TIME")
+    shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
+    live = min([len(await link.command("ZRANGEBYSCORE", keys.workers, int(seconds) * 1000, "+inf")) for keys in shards])
+    if live:
+        return Finding("workers", Verdict.OK, f"{live} live")
+    return Finding("workers", Verdict.OK, "none is live: requests wait until one starts")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

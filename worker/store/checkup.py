@@ -1,0 +1,202 @@
+"""What must be true of Redis before a worker starts, as findings: what is so, and what to do where it is not right."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from schemas.keyspace import ShardKeys, meta_key
+from schemas.names import PROTOCOL_VERSION
+from worker.errors import QueueUnavailable
+from worker.store.link import Answer, Link
+from worker.store.permissions import Need, housekeeping_needs, refused, worker_needs
+
+#: consumer group lag, script flags and `redis.acl_check_cmd` came with it
+OLDEST_VERSION = (7, 0)
+#: the longest lease that can be set
+LONGEST_LEASE_MS = 3_600_000
+#: a clock that is slewed into place by NTP is no fault
+CLOCK_TOLERANCE_MS = 5_000
+SHOWN_RIGHTS = 12
+#: what redis-py leaves of NOPERM
+FORBIDDEN = "has no permissions"
+
+
+class Verdict(StrEnum):
+    """How bad a finding is: `fail` stops a start, `warn` does with `--strict` only."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; `remedy` says what to change, "" if nothing."""
+
+    subject: str
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """Return the finding as one line."""
+        return f"{self.subject}: {self.what}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """What the settings ask of Redis, and which faults they accept."""
+
+    namespace: str
+    shards: int
+    allow_eviction: bool = False
+    allow_clock_jump: bool = False
+
+
+async def examine(link: Link, demands: Demands) -> list[Finding]:
+    """Return all findings, without a write; raises QueueUnavailable when Redis can't be asked at all."""
+    try:
+        info = _parse_info(await link.command("INFO"))
+    except QueueUnavailable as error:
+        if FORBIDDEN not in str(error):
+            raise
+        return [await permissions(link, demands)]
+    found = [version(info)]
+    if found[0].verdict is Verdict.FAIL:
+        return found  # it can't even be asked the rest
+    found += [eviction(info, allowed=demands.allow_eviction), persistence(info)]
+    missing = await permissions(link, demands)
+    if missing.verdict is Verdict.FAIL:
+        return [*found, missing]  # what follows may be forbidden too
+    return [*found, missing, *await namespace(link, demands), await clock(link, demands)]
+
+
+def version(info: Mapping[str, str]) -> Finding:
+    """Judge the version of the server by its INFO."""
+    text = info.get("redis_version", "0")
+    name = f"Valkey {info['valkey_version']}" if "valkey_version" in info else f"Redis {text}"
+    if tuple(int(part) for part in text.split(".")[:2]) < OLDEST_VERSION:
+        return Finding("server", Verdict.FAIL, f"{name} is too old", "use Redis 7.0 or newer, or Valkey 7.2 or newer")
+    return Finding("server", Verdict.OK, name)
+
+
+def eviction(info: Mapping[str, str], *, allowed: bool) -> Finding:
+    """Judge what the server does when it is full, by its INFO."""
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        return Finding("eviction", Verdict.OK, "a full server refuses new requests and keeps what it has")
+    what = f"Redis evicts keys when it is full (maxmemory-policy {policy}), and accepted requests with them"
+    remedy = "set maxmemory-policy to noeviction, or start with SWARMLINE_ALLOW_EVICTION=true"
+    return Finding("eviction", Verdict.WARN if allowed else Verdict.FAIL, what, remedy)
+
+
+def persistence(info: Mapping[str, str]) -> Finding:
+    """Judge what a stop of the server loses, by its INFO."""
+    if info.get("aof_enabled") != "1":
+        what = "Redis keeps no append-only file (appendonly no): a stop of it loses requests that were accepted"
+        return Finding("persistence", Verdict.WARN, what, "set appendonly to yes and appendfsync to everysec")
+    if info.get("aof_last_write_status", "ok") != "ok":
+        what = "Redis could not write its append-only file"
+        return Finding("persistence", Verdict.WARN, what, "look at its log and at the free space of its disk")
+    return Finding("persistence", Verdict.OK, "append-only file")
+
+
+async def permissions(link: Link, demands: Demands) -> Finding:
+    """Ask Redis for every command, key and channel that a worker may ever use."""
+    shards = [ShardKeys(demands.namespace, shard) for shard in range(demands.shards)]
+    return await _rights("permissions", link, [worker_needs(keys) for keys in shards])
+
+
+async def housekeeping_permissions(link: Link, demands: Demands) -> Finding:
+    """Ask the Redis of housekeeping for every command and key that arq may ever use."""
+    return await _rights("housekeeping", link, [housekeeping_needs(demands.namespace)])
+
+
+async def _rights(subject: str, link: Link, needs: Iterable[Iterable[Need]]) -> Finding:
+    lacking: list[str] = []
+    try:
+        for some in needs:
+            lacking += await refused(link, some)
+    except QueueUnavailable as error:
+        if FORBIDDEN not in str(error):
+            raise
+        lacking = ["+eval and +evalsha"]
+    lacking = list(dict.fromkeys(lacking))
+    if not lacking:
+        return Finding(subject, Verdict.OK, "every command, key and channel that is used is granted")
+    shown = ", ".join(lacking[:SHOWN_RIGHTS])
+    more = f" and {len(lacking) - SHOWN_RIGHTS} more" if len(lacking) > SHOWN_RIGHTS else ""
+    what = f"the Redis user lacks {shown}{more}"
+    return Finding(subject, Verdict.FAIL, what, "grant it with ACL SETUSER; deploy/acl has whole rules per role")
+
+
+async def namespace(link: Link, demands: Demands) -> list[Finding]:
+    """Compare how the namespace was made with how this worker is set."""
+    protocol, shards = await link.command("HMGET", meta_key(demands.namespace), "protocol", "shards")
+    if protocol is None and shards is None:
+        return [Finding("namespace", Verdict.OK, f"{demands.namespace!r} is not made yet; the first worker makes it")]
+    faults = list(namespace_faults(demands.namespace, demands.shards, _text(protocol), _text(shards)))
+    counted = "1 shard" if demands.shards == 1 else f"{demands.shards} shards"
+    sound = Finding("namespace", Verdict.OK, f"{demands.namespace!r} has protocol {PROTOCOL_VERSION} and {counted}")
+    return faults or [sound]
+
+
+def namespace_faults(name: str, wanted_shards: int, protocol: str, shards: str) -> Iterator[Finding]:
+    """Yield what of a namespace's meta hash does not fit a worker that is set to `wanted_shards`."""
+    if protocol != str(PROTOCOL_VERSION):
+        what = f"namespace {name!r} speaks protocol {protocol}, this worker {PROTOCOL_VERSION}"
+        yield Finding("protocol", Verdict.FAIL, what, "use the matching version or another SWARMLINE_NAMESPACE")
+    if shards != str(wanted_shards):
+        what = f"namespace {name!r} was created with {shards} shards, this worker is set to {wanted_shards}"
+        remedy = f"set SWARMLINE_SHARDS={shards}; the number can't be changed later"
+        yield Finding("shards", Verdict.FAIL, what, remedy)
+
+
+async def clock(link: Link, demands: Demands) -> Finding:
+    """Compare the server's clock with the times that it has written itself: tell whether it was put back."""
+    seconds, micros = await link.command("TIME")
+    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    ahead_ms = max([await _ahead_ms(link, ShardKeys(demands.namespace, k), now_ms) for k in range(demands.shards)])
+    if ahead_ms <= CLOCK_TOLERANCE_MS:
+        return Finding("clock", Verdict.OK, "Redis' clock is ahead of all times that it has written")
+    what = f"Redis' clock is {ahead_ms / 1000:.0f} s behind times that it has written: it has been put back"
+    remedy = (
+        "set it right or wait so long, or start with SWARMLINE_ALLOW_CLOCK_JUMP=true: until then retries and "
+        "disposals come late, and what dead workers hold is not taken over"
+    )
+    return Finding("clock", Verdict.WARN if demands.allow_clock_jump else Verdict.FAIL, what, remedy)
+
+
+async def _ahead_ms(link: Link, keys: ShardKeys, now_ms: int) -> int:
+    """Return by how much the newest time in a shard is ahead of now."""
+    written = [await _last_entry_ms(link, stream) for stream in (keys.requests, keys.bell, keys.events)]
+    last = await link.command("ZREVRANGE", keys.workers, 0, 0, "WITHSCORES")
+    if last:
+        written.append(int(float(last[1])) - LONGEST_LEASE_MS)
+    return max(written) - now_ms
+
+
+async def _last_entry_ms(link: Link, stream: str) -> int:
+    try:
+        flat = await link.command("XINFO", "STREAM", stream)
+    except QueueUnavailable as error:
+        if "no such key" in str(error) or "WRONGTYPE" in str(error):
+            return 0
+        raise
+    figures = dict(zip(flat[::2], flat[1::2], strict=True))
+    return int(figures[b"last-generated-id"].split(b"-")[0])
+
+
+def faults_of(findings: Iterable[Finding], *, strict: bool) -> Sequence[Finding]:
+    """Return the findings that must stop a start."""
+    refusing = (Verdict.FAIL, Verdict.WARN) if strict else (Verdict.FAIL,)
+    return [finding for finding in findings if finding.verdict in refusing]
+
+
+def _text(value: Answer) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else "none"
+
+
+def _parse_info(text: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in text.decode("utf-8", "replace").splitlines())
+    return {name: value.strip() for name, separator, value in lines if separator}
