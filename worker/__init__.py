@@ -4,7 +4,7 @@ from worker.core.messages import Message, ToolCall
 from worker.definitions.agent import Agent
 from worker.definitions.app import App
 from worker.definitions.callbacks import AgentCallbacks, PolicyCallbacks, SwarmCallbacks, ToolCallbacks
-from worker.definitions.completion import Completion, CompletionMessage, CompletionRequest, ToolSpec
+from worker.definitions.completion import Completion, CompletionMessage, CompletionRequest, ToolSpec, Usage
 from worker.definitions.errors import DefinitionError
 from worker.definitions.policy import Policy
 from worker.definitions.session_info import SessionInfo
@@ -37,5 +37,6 @@ __all__ = [
     "ToolCallbacks",
     "ToolSpec",
     "Turn",
+    "Usage",
     "tool",
 ]

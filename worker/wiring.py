@@ -11,6 +11,7 @@ from uuid import uuid4
 import structlog
 
 from schemas.keyspace import ShardKeys
+from worker.completions.closing import close_completions
 from worker.definitions.app import App
 from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK
 from worker.housekeeping.chores import CALLER_ID, Household
@@ -46,6 +47,7 @@ async def run_worker(app: App, settings: Settings) -> int:
     observers = _observers(settings, worker_id)
     await _prepare_redis(settings)
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(close_completions, app)
         address = stack.enter_context(_pages(settings, observers))
         worker = await stack.enter_async_context(_worker(app, settings, worker_id, observers))
         if settings.housekeeping:

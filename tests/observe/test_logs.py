@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from worker.observe.logs import Logs
+from worker.observe.logs import QUIET_LOGGERS, Logs
 from worker.observe.redaction import redact_url
 
 CANARY = "hunter2"
@@ -18,7 +18,7 @@ CANARY = "hunter2"
 def logging_is_put_back() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in ("arq", "asyncio")}
+    levels = {name: logging.getLogger(name).level for name in QUIET_LOGGERS}
     yield
     structlog.reset_defaults()
     root.handlers[:], root.level = handlers, level
@@ -123,3 +123,11 @@ def test_text_that_is_no_utf8_does_not_break_a_line() -> None:
     _, stream = set_up(log_format="json")
     structlog.get_logger().info("crashed", error="\ud800")
     assert [line["event"] for line in logged(stream)] == ["crashed"]
+
+
+@pytest.mark.parametrize("name", ["openai", "httpx2", "arq"])
+def test_clients_of_models_write_no_line_for_each_request_at_any_level(name: str) -> None:
+    _, stream = set_up(level="DEBUG")
+    logging.getLogger(name).info("HTTP Request: POST /v1/chat/completions %s", CANARY)
+    logging.getLogger(f"{name}._base_client").debug(CANARY)
+    assert logged(stream) == []

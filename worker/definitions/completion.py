@@ -48,11 +48,20 @@ class CompletionRequest:
         return ""
 
 
+class Usage(NamedTuple):
+    """What an answer cost: tokens that the model `model` read and wrote."""
+
+    model: str
+    input_tokens: int
+    output_tokens: int
+
+
 class CompletionMessage(NamedTuple):
     """What a model answered: text, or calls of tools, or both."""
 
     content: str = ""
     tool_calls: Sequence[ToolCall] = ()
+    usage: Usage | None = None
 
 
 class Completion(Protocol):

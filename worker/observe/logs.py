@@ -16,8 +16,9 @@ from worker.observe.redaction import redact_fields
 #: (client_id, swarm_name, request_id, fence, outcome, duration_s)
 TurnLine = Callable[[str, str, str, str, str, float], None]
 
-#: arq reports each run of each cron job at INFO: with N workers that is several lines a second about nothing
-QUIET_LOGGERS = ("arq", "asyncio")
+#: arq reports each run of each cron job at INFO: with N workers that is several lines a second about nothing. Clients
+#: of models report each request; at DEBUG they would write down what people said.
+QUIET_LOGGERS = ("arq", "asyncio", "openai", "anthropic", "httpx", "httpx2", "httpcore", "httpcore2")
 
 
 class Logs:
