@@ -119,6 +119,27 @@ async def test_handing_back_is_never_charged(
     assert (reply["status"], reply["attempts"]) == ("completed", 1)
 
 
+async def test_the_live_events_of_a_handed_back_turn_are_told_apart_from_those_of_its_next_try(
+    own_wire: Wire, start_worker: StartWorker, backstage: Backstage, door: str
+) -> None:
+    impatient = LONG_STALL | {"SWARMLINE_SHUTDOWN_GRACE_S": "0"}
+    workers = [start_worker(*LONG_LEASE, **impatient) for _ in range(2)]
+    for worker in workers:
+        await worker.ready()
+    async with own_wire.listen(own_wire.bus_channel("alice")) as bus:
+        running = await own_wire.say("alice", "support", f"tell one {door}")
+        pid = await backstage.reached(door)
+        (first,) = [worker for worker in workers if worker.pid == pid]
+        first.send_signal(signal.SIGTERM)
+        await backstage.reached(door, times=2)
+        backstage.open(door)
+        heard = await bus.until(lambda event: event["type"] == "commit-execution-end")
+    attempts = [event["attempt"] for event in heard if event["type"] == "commit-execution-begin"]
+    assert attempts == [1, 2]
+    assert (await own_wire.reply_of(running))["attempts"] == 1
+    assert {event["attempt"] for event in await own_wire.events_of(running)} == {2}
+
+
 async def test_a_second_signal_ends_the_waiting_at_once(
     own_wire: Wire, start_worker: StartWorker, backstage: Backstage, door: str
 ) -> None:

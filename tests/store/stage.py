@@ -10,7 +10,7 @@ import redis.asyncio as redis_asyncio
 from schemas.keyspace import ShardKeys
 from worker.core.session import Session
 from worker.store.claims import Claim, ClaimedSession
-from worker.store.commits import EndedRequest, FinishedTurn, LiveOutput, Source
+from worker.store.commits import EndedRequest, FinishedTurn, HandBack, LiveOutput, Source
 from worker.store.renewal import Renewal, RenewalLink
 from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
 
@@ -73,10 +73,10 @@ class StagedWorker:
         """Return the status of each item."""
         return [str(status) for status in (await self.store.flush(self.next("flush"), outputs)).statuses]
 
-    async def release(self, *sessions: ClaimedSession) -> list[str]:
+    async def release(self, *sessions: ClaimedSession, wait_ms: int = 0) -> list[str]:
         """Return the status of each session."""
-        pairs = [(session.sid, session.fence) for session in sessions]
-        return [str(status) for status in (await self.store.release(self.next("release"), pairs)).statuses]
+        items = [HandBack(session.sid, session.fence, bool(session.requests), wait_ms) for session in sessions]
+        return [str(status) for status in (await self.store.release(self.next("release"), items)).statuses]
 
 
 def reply_of(request_id: str, client_id: str = "alice", status: str = "completed", output: str = "Hi!") -> str:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.store.stage import SID, Ears, Stage, StagedWorker, finish
-from worker.store.commits import Source
+from worker.store.commits import HandBack, Source
 
 CONTROL = [("emit", {}), ("notify", {}), ("ban", {}), ("unban", {}), ("cancel-output", {}), ("dispose", {"force": "1"})]
 OPENING = ["execute", "run", "connect", "complete", "commit-user-message", "commit-system-message", "change-agent"]
@@ -40,7 +40,7 @@ async def test_the_answers_of_commit_and_flush_bring_hints_as_well(
     await stage.push("c-2", kind="notify")
     await other.claim()
     assert (await worker.store.flush(1, [])).hints == [SID]
-    assert (await worker.store.release(1, [(alice.sid, alice.fence)])).hints == []
+    assert (await worker.store.release(1, [HandBack(alice.sid, alice.fence)])).hints == []
 
 
 @pytest.mark.parametrize("kind", ["emit", "notify", "ban", "unban", "cancel-output"])

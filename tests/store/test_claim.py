@@ -73,38 +73,3 @@ async def test_a_full_redis_drains(stage: Stage, worker: StagedWorker, other: St
     assert other.renew().reclaimed == 1
     assert await worker.store.deregister() == 0
     assert (await stage.result("r-1"))["status"] == "completed"
-
-
-DAMAGED = ["session", "mailbox", "control", "history", "journal", "banned"]
-
-
-@pytest.mark.unguarded_keyspace
-@pytest.mark.parametrize("name", DAMAGED)
-async def test_a_damaged_session_is_set_aside_and_hurts_no_other(
-    stage: Stage, worker: StagedWorker, other: StagedWorker, name: str
-) -> None:
-    for round_number in (1, 2):
-        await stage.push(f"a-{round_number}", "alice")
-        await stage.push(f"b-{round_number}", "bob")
-        if round_number == 1:
-            await worker.commit(*map(finish, (await worker.claim()).sessions))
-    await stage.push("c-1", "alice", kind="notify")
-    await worker.claim()
-    await stage.reclaim(worker, other)
-    key = getattr(stage.keys, name)(SID)
-    sound = await stage.redis.dump(key)
-    await stage.redis.delete(key)
-    await stage.redis.set(key, "overwritten")
-    await stage.push("r-3", "carol")
-    claim = await other.claim()
-    assert {session.client_id for session in claim.sessions} == {"bob", "carol"}
-    assert await stage.names(stage.keys.delayed) == [SID], "it is tried again later: an operator may mend it"
-
-    await stage.redis.delete(key)
-    if sound:
-        await stage.redis.restore(key, 0, sound)
-    await stage.redis.zadd(stage.keys.delayed, {SID: 1})
-    if name == "session":
-        await stage.redis.hset(key, "status", "delayed")
-    session = await other.claim_one()
-    assert [request.request_id for request in (*session.control, *session.requests)] == ["c-1", "a-2"]

@@ -1,7 +1,7 @@
 """Release hands sessions back whose turn did not end: ready at once, at the front, and nothing is charged."""
 
 from tests.store.stage import SID, Stage, StagedWorker, finish
-from worker.store.commits import LiveOutput
+from worker.store.commits import HandBack, LiveOutput
 
 
 async def test_a_released_session_is_claimed_next_and_not_charged(
@@ -73,7 +73,9 @@ async def test_a_wrong_fence_releases_nothing_and_hurts_no_other(stage: Stage, w
     await stage.push("r-2", "bob")
     await worker.claim()
     bob = await stage.session("support:bob")
-    answer = await worker.store.release(1, [(SID, "7-x"), ("support:bob", bob["fence"]), ("support:eve", "1-")])
+    answer = await worker.store.release(
+        1, [HandBack(SID, "7-x"), HandBack("support:bob", bob["fence"]), HandBack("support:eve", "1-")]
+    )
     assert answer.statuses == ["fenced", "ok", "fenced"]
     assert (await stage.session())["status"] == "held"
     assert await stage.keys_of("support:eve") == []
@@ -82,11 +84,11 @@ async def test_a_wrong_fence_releases_nothing_and_hurts_no_other(stage: Stage, w
 async def test_the_same_number_again_gives_the_same_answer(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-1")
     session = await worker.claim_one()
-    pairs = [(session.sid, session.fence)]
-    first = await worker.store.release(1, pairs)
-    assert (await worker.store.release(1, pairs)).statuses == first.statuses == ["ok"]
+    items = [HandBack(session.sid, session.fence)]
+    first = await worker.store.release(1, items)
+    assert (await worker.store.release(1, items)).statuses == first.statuses == ["ok"]
     assert await stage.names(stage.keys.ready) == [SID]
-    assert (await worker.store.release(0, pairs)).statuses == ["fenced"], "a lower number changes nothing"
+    assert (await worker.store.release(0, items)).statuses == ["fenced"], "a lower number changes nothing"
 
 
 async def test_a_begun_disposal_goes_on_with_the_next_holder(
@@ -102,3 +104,26 @@ async def test_a_begun_disposal_goes_on_with_the_next_holder(
     assert (await stage.session())["status"] == "disposing"
     assert await other.commit(finish(again, dispose=True)) == ["ok"]
     assert await stage.keys_of() == []
+
+
+async def test_a_handed_back_head_is_told_apart_from_its_next_try_and_then_forgotten(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    await stage.push_all(["r-1", "r-2"])
+    for times in range(3):
+        session = await worker.claim_one()
+        assert (session.attempts, session.handbacks) == (1, times)
+        await worker.release(session)
+    session = await worker.claim_one()
+    await worker.commit(finish(session, 0, journaled=True))
+    await worker.release(session._replace(requests=session.requests[1:]))
+    assert (await worker.claim_one()).handbacks == 1
+
+
+async def test_a_session_held_for_its_control_alone_takes_no_attempt_back(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    await worker.commit(finish(await worker.claim_one()))
+    await stage.push("c-1", kind="notify")
+    await worker.release(await worker.claim_one())
+    session = await worker.claim_one()
+    assert (session.handbacks, session.attempts) == (0, 0)

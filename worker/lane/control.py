@@ -58,7 +58,7 @@ class Control:
                         held.control_seen.add(request.request_id)
                         await self._apply(held, request)
             except Fenced:
-                held.lose()
+                self._executor.give_up(held)
 
     async def _apply(self, held: HeldSession, request: AdmittedRequest) -> None:
         running, step, started = held.turn, Step(Source.CONTROL, request, 1), monotonic()

@@ -19,7 +19,7 @@ from worker.lane.slots import Slots
 from worker.lane.steps import Ended, Step, steps_of
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
-from worker.store.commits import CommitStatus, FinishedTurn
+from worker.store.commits import CommitStatus, FinishedTurn, HandBack
 from worker.turn.together import COALESCE
 
 log = structlog.get_logger(__name__)
@@ -77,8 +77,8 @@ class Executor:
         """Wait for turns no longer."""
         self._emptied.set()
 
-    async def stop(self) -> list[tuple[str, str]]:
-        """Cancel the turns under way and return what must be handed back: (sid, fence) of each session still held."""
+    async def stop(self) -> list[HandBack]:
+        """Cancel the turns under way and return what must be handed back: all sessions that are still held."""
         tasks = [held.task for held in self.held.values() if held.task is not None]
         for task in tasks:
             task.cancel()
@@ -87,13 +87,13 @@ class Executor:
         for held in list(self.held.values()):
             with contextlib.suppress(Fenced):
                 await held.settled()
-        return [(held.claimed.sid, held.claimed.fence) for held in self.held.values()]
+        return [held.hand_back() for held in self.held.values()]
 
     async def _serve(self, held: HeldSession) -> None:
         try:
             await self._run_steps(held)
         except Fenced:
-            self._lose(held)
+            self.give_up(held)
         except Exception:
             # A bug of ours. The session stays held, so nobody meets it again before this process ends.
             log.exception("session_stuck", sid=held.claimed.sid, fence=held.claimed.fence)
@@ -172,9 +172,15 @@ class Executor:
         held.confirmed()
         if status is not CommitStatus.OK:
             self._observers.refused(held, status)
-            self._lose(held)
+            self.give_up(held)
         elif release:
             self._forget(held)
+
+    def give_up(self, held: HeldSession) -> None:
+        """Stop a session of which a write was refused, and hand it back: it may still be held in this worker's name."""
+        if not held.lost:
+            self._lose(held)
+            self._services.releaser.hand_back_soon(held.hand_back())
 
     def _lose(self, held: HeldSession) -> None:
         if not held.lost:

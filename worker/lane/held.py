@@ -11,10 +11,12 @@ from worker.errors import Fenced
 from worker.lane.deltas import Deltas
 from worker.lane.flusher import Flusher
 from worker.lane.lease import Lease
+from worker.lane.releaser import Releaser
 from worker.lane.server_clock import ServerClock
 from worker.lane.steps import Step
 from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
+from worker.store.commits import HandBack
 from worker.store.kept import KeptSessions
 from worker.turn.port import OpenTurn
 
@@ -31,6 +33,7 @@ class LaneServices:
     deltas: Deltas
     metrics: Metrics
     kept: KeptSessions
+    releaser: Releaser
 
 
 class HeldSession:
@@ -88,6 +91,12 @@ class HeldSession:
         """Tell whether this session may hold the request that kills workers."""
         return self.claimed.is_suspect
 
+    @property
+    def was_begun(self) -> bool:
+        """Tell whether somebody began its head before, and left notes of it that a commit must clear."""
+        claimed = self.claimed
+        return bool(claimed.journal) or claimed.handbacks + claimed.retries > 0
+
     def begin(self, turn: OpenTurn) -> None:
         """Take note of the turn that runs from now on."""
         self.turn = turn
@@ -98,6 +107,10 @@ class HeldSession:
     def may_write(self) -> bool:
         """Tell whether live output may go out now: all earlier commits are through and nobody can have taken over."""
         return not self.unconfirmed and not self.lost and self._services.lease.is_fresh
+
+    def hand_back(self, wait_ms: int = 0) -> HandBack:
+        """Return what hands this session back; see `HandBack`."""
+        return HandBack(self.claimed.sid, self.claimed.fence, bool(self.claimed.requests), wait_ms)
 
     def confirmed(self) -> None:
         """Take note that one commit is through."""

@@ -81,6 +81,8 @@ class Intake:
             metrics.admitted(claim.verdicts)
         if claim.redelivered:
             metrics.redelivered(claim.redelivered)
+        for sid, key in claim.set_aside:
+            self._observers.set_aside(sid, key)
 
     async def _wait(self, *, until_free: bool) -> None:
         """Wait for the bell; a worker that was full also goes on as soon as a slot is free."""

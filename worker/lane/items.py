@@ -24,8 +24,8 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         document=finished.document,
         dead_reason=finished.dead_reason or "",
         error=finished.error,
-        attempts=step.attempt,
-        journaled=bool(held.claimed.journal) or held.journaled,
+        attempts=step.attempt + step.retries,
+        journaled=held.journaled or held.was_begun,
         events_flushed=turn.events_flushed,
         records=finished.records,
         out=turn.emits[turn.emits_flushed :],
@@ -48,5 +48,6 @@ def void_item(held: HeldSession, step: Step, *, release: bool) -> FinishedTurn:
         requests=(EndedRequest(step.request.request_id, "", "", sequenced=False),),
         release=release,
         opens=False,
+        journaled=held.was_begun,
         ttl_ms=held.swarm.session_ttl_ms,
     )

@@ -28,6 +28,13 @@ class Observers:
         self.metrics.fenced(1)
         log.warning("commit_refused", sid=held.claimed.sid, fence=held.claimed.fence, status=status)
 
+    def set_aside(self, sid: str, key: str) -> None:
+        """Count and log a session that can't be claimed; it is tried again a minute later."""
+        self.metrics.session_set_aside()
+        log.error(
+            "session_set_aside", sid=sid, key=key, reason="the key was overwritten by somebody: mend or delete it"
+        )
+
     def committed(
         self, held: HeldSession, item: FinishedTurn, finished: Finished, wait_s: float, duration_s: float
     ) -> None:

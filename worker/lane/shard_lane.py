@@ -18,6 +18,7 @@ from worker.lane.lease import Lease
 from worker.lane.live import LiveEvents
 from worker.lane.observers import Observers
 from worker.lane.outage import Outage
+from worker.lane.releaser import Releaser
 from worker.lane.server_clock import ServerClock
 from worker.lane.slots import Slots
 from worker.lane.turns import TurnRunner
@@ -48,8 +49,11 @@ class ShardLane:
         hinted = self._hinted
         self._flusher = Flusher(store, self._outage, hinted)
         self._committer = Committer(store, self._outage, hinted)
+        self._releaser = Releaser(store, self._outage, hinted)
         self._deltas = Deltas(store, store.keys)
-        services = LaneServices(self.lease, self._clock, self._flusher, self._deltas, observers.metrics, store.kept)
+        services = LaneServices(
+            self.lease, self._clock, self._flusher, self._deltas, observers.metrics, store.kept, self._releaser
+        )
         runner = TurnRunner(store, self._outage, rules.max_attempts)
         self.executor = Executor(swarms, services, self._committer, runner, (slots, observers))
         self._control = Control(store, self._outage, self.executor, runner)
@@ -92,7 +96,7 @@ class ShardLane:
             async with asyncio.timeout(hard_stop_s):
                 remaining = await self.executor.stop()
                 if remaining:
-                    await self._outage.until_answered("release", lambda: self.store.release(1, remaining))
+                    await self._releaser.hand_back(remaining)
                 return len(remaining)
         except TimeoutError:
             return len(self.executor.held)

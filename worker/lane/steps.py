@@ -18,12 +18,15 @@ SIGNALS = frozenset({"interrupt", "rollback"})
 class Step(NamedTuple):
     """One request of a claim; `attempt` counts the claims of it, this one included.
 
+    Not counted are `handbacks`, when a worker stopped in the middle of it, and `retries`, when its agent asked for one.
     `together` has all requests that are answered with it, itself the last of them, where there are several.
     """
 
     source: Source
     request: AdmittedRequest
     attempt: int
+    handbacks: int = 0
+    retries: int = 0
     together: Sequence[Together] = ()
 
     @property
@@ -42,8 +45,8 @@ class Ended(NamedTuple):
 def steps_of(claimed: ClaimedSession) -> list[Step]:
     """Return the requests of a claim in order: control first; only the head of the mailbox was claimed before."""
     steps = [Step(Source.CONTROL, request, 1) for request in claimed.control]
-    attempts = max(1, claimed.attempts)
-    for request in claimed.requests:
-        steps.append(Step(Source.MAILBOX, request, attempts))
-        attempts = 1
+    if claimed.requests:
+        head, *others = claimed.requests
+        steps.append(Step(Source.MAILBOX, head, max(1, claimed.attempts), claimed.handbacks, claimed.retries))
+        steps.extend(Step(Source.MAILBOX, request, 1) for request in others)
     return steps

@@ -42,7 +42,9 @@ class TurnRunner:
             # Something here may kill workers: the next loss must be charged to the request that runs then, and to none
             # before it whose commit was still on its way.
             await held.settled()
-        turn = open_turn(held, held.swarm, held.session, request, step.attempt)
+        started = step.attempt + step.handbacks + step.retries
+        turn = open_turn(held, held.swarm, held.session, request, started)
+        turn.handbacks = step.handbacks
         if held.claimed.journal:
             turn.replay = _journal_of(request.request_id, held.claimed.journal)
         if step.together:

@@ -27,6 +27,7 @@ COUNTERS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "policy_rejections": (("policy", "direction"), "Messages that a policy refused."),
     "sessions_opened": (("swarm",), "Sessions that came to be."),
     "sessions_disposed": (("swarm", "reason"), "Sessions that ended."),
+    "sessions_set_aside": ((), "Claims that failed because a key of the session was overwritten."),
     "fenced_writes": ((), "Writes of a late turn that a younger fence kept out."),
     "lease_lost": ((), "Times that this worker lost its lease."),
     "redis_errors": (("op",), "Redis commands that failed or found no server."),
@@ -178,6 +179,10 @@ class Metrics(Collector):
     def session_disposed(self, swarm: str, reason: str) -> None:
         """Count a session that ended; `reason` is ttl, request, force or complete."""
         self._tallies["sessions_disposed"].add(swarm, reason)
+
+    def session_set_aside(self) -> None:
+        """Count a session that could not be claimed."""
+        self._tallies["sessions_set_aside"].add()
 
     def policy_refused(self, policy: str, direction: str) -> None:
         """Count a refusal; `direction` is input or output."""

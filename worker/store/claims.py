@@ -28,6 +28,9 @@ class ClaimedSession(NamedTuple):
     history: list[bytes]
     banned: set[str]
     journal: dict[str, str]
+    #: how often the head was handed back unfinished, and how often it is to be tried again; neither is an attempt
+    handbacks: int = 0
+    retries: int = 0
     #: the session as this worker let go of it; document, history, banned and journal are left empty then
     kept: Session | None = None
 
@@ -41,6 +44,8 @@ class Claim(NamedTuple):
     redelivered: int
     verdicts: dict[str, int]
     sessions: list[ClaimedSession]
+    #: (sid, key) of sessions that can't be claimed because somebody overwrote that key
+    set_aside: list[tuple[str, str]]
     #: sessions are missing that this worker was believed to have kept: the same call again brings all of them in full
     is_partial: bool = False
 
@@ -70,14 +75,15 @@ def parse_record(record: bytes) -> AdmittedRequest:
     )
 
 
-#: document, history, banned and journal of a session that is kept
+#: document, history, banned and journal of a session that is kept, by whom it can't have been handed back
 _NOTHING_MORE: Final[list[Answer]] = [b"", [], [], []]
 
 
 def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | None:
     """Read one session of the answer, see `describe` in `lua/includes/claiming.lua`; None = it is not kept after all.
 
-    The first eight parts come always, the other four only when Redis does not take the session for kept.
+    The first eight parts come always, the next four only when Redis does not take the session for kept, and the last
+    one, how often it was handed back and retried, only when its head was begun before.
     """
     sid, fence, attempts, is_suspect, turns, records, control, mailbox, *state = parts
     name, turn = sid.decode(), int(turns)
@@ -89,7 +95,8 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
         return None
     else:
         session.history_length = int(records)
-    document, history, banned, journal = state or _NOTHING_MORE
+    document, history, banned, journal, *begun = state or _NOTHING_MORE
+    handbacks, retries = begun[0] if begun else (0, 0)
     swarm_name, client_id = split_sid(name)
     return ClaimedSession(
         name,
@@ -106,6 +113,8 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
         history,
         {policy.decode() for policy in banned},
         {journal[i].decode(): journal[i + 1].decode() for i in range(0, len(journal), 2)},
+        int(handbacks or 0),
+        int(retries or 0),
         session,
     )
 
@@ -115,11 +124,13 @@ def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
     verdict = checked_verdict(answer)
     if verdict == "stale":
         raise QueueUnavailable("a claim arrived after a younger one of the same worker")
-    _, now_ms, admitted, reclaimed, redelivered, counts, described = answer
+    _, now_ms, admitted, reclaimed, redelivered, counts, described, aside = answer
     verdicts = {counts[i].decode(): counts[i + 1] for i in range(0, len(counts), 2)}
     sessions = [parse_session(parts, kept) for parts in described]
     found = [session for session in sessions if session is not None]
-    return Claim(int(now_ms), admitted, reclaimed, redelivered, verdicts, found, len(found) < len(sessions))
+    set_aside = [(aside[i].decode(), aside[i + 1].decode()) for i in range(0, len(aside), 2)]
+    is_partial = len(found) < len(sessions)
+    return Claim(int(now_ms), admitted, reclaimed, redelivered, verdicts, found, set_aside, is_partial)
 
 
 def checked_verdict(answer: Answer) -> str:

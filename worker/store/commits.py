@@ -119,6 +119,17 @@ class LiveOutput:
         return flat
 
 
+class HandBack(NamedTuple):
+    """One item of a release: a session whose turn did not end."""
+
+    sid: str
+    fence: str
+    #: the claim counted an attempt for the head, which is taken back
+    is_charged: bool = True
+    #: the head is to be tried again after so many ms; 0 = it was only cut short, and runs again at once
+    wait_ms: int = 0
+
+
 def _unnumbered(item: str) -> str:
     """Return the JSON of an item for the client so that the script can put its seq in front."""
     return f",{item[1:]}"

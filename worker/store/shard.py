@@ -8,7 +8,7 @@ from schemas.keyspace import ShardKeys
 from worker.core.request import AdmittedRequest
 from worker.store.bell import Bell
 from worker.store.claims import Claim, parse_claim, parse_record
-from worker.store.commits import FencedAnswer, FinishedTurn, LiveOutput, parse_fenced
+from worker.store.commits import FencedAnswer, FinishedTurn, HandBack, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
 from worker.store.link import Argument, Link
 from worker.store.script import load
@@ -164,15 +164,15 @@ class ShardStore:
             arguments += output.arguments()
         return parse_fenced(await self._links["flush"].call(load("flush"), *arguments), len(outputs))
 
-    async def release(self, op_number: int, sessions: Sequence[tuple[str, str]]) -> FencedAnswer:
-        """Hand back sessions, each (sid, fence), whose turn did not end; no attempt is charged."""
+    async def release(self, op_number: int, items: Sequence[HandBack]) -> FencedAnswer:
+        """Hand back sessions whose turn did not end; raises like `commit`."""
         keys = self.keys
         held, ops = self._own_keys()
-        arguments: list[Argument] = [keys.workers, ops, held, keys.ready, keys.suspects, keys.bell]
-        arguments += (keys.base, self._identity.worker_id, op_number, len(sessions))
-        for sid, fence in sessions:
-            arguments += (sid, fence)
-        return parse_fenced(await self._links["aside"].call(load("release"), *arguments), len(sessions))
+        arguments: list[Argument] = [keys.workers, ops, held, keys.ready, keys.suspects, keys.bell, keys.delayed]
+        arguments += (keys.base, self._identity.worker_id, op_number, len(items))
+        for sid, fence, is_charged, wait_ms in items:
+            arguments += (sid, fence, int(is_charged), wait_ms)
+        return parse_fenced(await self._links["aside"].call(load("release"), *arguments), len(items))
 
     async def begin_dispose(self, sid: str, fence: str, *, may_call_off: bool) -> str:
         """Begin the disposal of a held session; returns `disposing`, `called_off` or `fenced`."""

@@ -124,8 +124,8 @@ class OpenTurn:
     """One request on its way through its session; made by `open_turn`, read by the lane while it runs.
 
     The lane may read everything at any time and writes only: `events_flushed` and `emits_flushed` (how many it has
-    sent already), `journal` (cleared once sent), `replay` and `together` (before the start), `cancelled_by` (before it
-    cancels the task of the turn).
+    sent already), `journal` (cleared once sent), `replay`, `together`, `handbacks` (before the start), `cancelled_by`
+    (before it cancels the task of the turn).
     """
 
     __slots__ = (
@@ -142,6 +142,7 @@ class OpenTurn:
         "events",
         "events_flushed",
         "execution_context",
+        "handbacks",
         "in_session",
         "info",
         "journal",
@@ -194,6 +195,8 @@ class OpenTurn:
         self.in_session = session.turn > 0 or request.kind in OPENING_KINDS or beside is not None
         #: what an interrupted attempt left behind: journal fields without the request id, `step/<n>`, `emit/<n>`
         self.replay: dict[str, str] = {}
+        #: how many of the attempts were cut short by a worker that stopped; the reply does not count those
+        self.handbacks = 0
         #: new history records, JSON
         self.records: list[str] = []
         #: all bus events in order, JSON

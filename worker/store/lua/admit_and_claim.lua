@@ -34,7 +34,8 @@
   ARGV[14] swarms          string  names of the swarms this worker serves, each followed by a comma
   ARGV[15] kept_since_us   int     what this worker released later than that, by Redis' clock, it still remembers
 
-  Returns  {'ok', now_ms, admitted, reclaimed, redelivered, {verdict, count, ...}, {session, ...}}
+  Returns  {'ok', now_ms, admitted, reclaimed, redelivered, {verdict, count, ...}, {session, ...},
+            {sid set aside, its unreadable key, ...}}
            {'unregistered'} when the worker has no lease, {'stale'} when op_number is an old one
 ]]
 local requests_key, bell_key, ready_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]

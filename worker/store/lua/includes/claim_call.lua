@@ -5,7 +5,7 @@ local function answer_claim(admitted, reclaimed, verdicts)
     flat[#flat + 1] = verdict
     flat[#flat + 1] = times
   end
-  return { 'ok', now_text, admitted, reclaimed, redelivered, flat, claimed }
+  return { 'ok', now_text, admitted, reclaimed, redelivered, flat, claimed, aside }
 end
 
 -- Returns an answer to give at once, or nil and `since` of this worker.

@@ -9,12 +9,13 @@ local NOTHING = {}                 -- one empty list for all that have none
 local answer_bytes = 0
 local claimed, claimed_sids, handed_back = {}, {}, {}
 local redelivered = 0
-local unreadable = false           -- a read of the session at hand failed
+local unreadable = false           -- the key of the session at hand that could not be read
+local aside = {}                   -- sid, key of each session that was set aside
 
-local function read(...)
-  local found = try(...)
+local function read(command, key, ...)
+  local found = try(command, key, ...)
   if type(found) == 'table' and found.err then
-    unreadable = true
+    unreadable = key
     return NOTHING
   end
   return found
@@ -35,7 +36,15 @@ local function within_limit(records)
   return records
 end
 
+-- A head that waits for its next try keeps its due time, also when control wakes its session.
+local function is_delayed(session)
+  return session.control and (tonumber(call('ZSCORE', delayed_key, session.sid)) or 0) > now_ms
+end
+
 local function waiting_requests(session)
+  if is_delayed(session) then
+    return NOTHING
+  end
   -- What was admitted in this very call need not be read again.
   return within_limit(session.waiting or read('LRANGE', session.mailbox_key, '0', MAX_REQUESTS - 1))
 end
@@ -47,7 +56,7 @@ local function is_kept(session)
 end
 
 -- Everything the holder needs, by position: see `parse_session` in worker/store/claims.py. A kept session has only the
--- first eight.
+-- first eight, and only a head that was begun before has the thirteenth.
 local function describe(session, mailbox, is_suspect)
   local sid, turn = session.sid, session.turn
   local control = session.control and read('LRANGE', control_key_prefix .. sid, '0', '-1') or NOTHING
@@ -62,16 +71,24 @@ local function describe(session, mailbox, is_suspect)
   description[9] = turn and read('HGET', session.key, 'document') or ''
   description[10] = turn and window > 0 and read('LRANGE', session.history_key, -window, '-1') or NOTHING
   description[11] = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
-  -- A turn that was begun before may have a journal: its holder died, or handed it back and left no name behind.
-  description[12] = (session.attempts > 1 or session.holder == '') and read('HGETALL', journal_key_prefix .. sid)
-    or NOTHING
+  description[12] = NOTHING
+  if session.attempts > 1 or session.holder == '' then
+    -- A turn that was begun before may have a journal: its holder died, or gave it back and left no name behind.
+    description[12] = read('HGETALL', journal_key_prefix .. sid)
+    description[13] = read('HMGET', session.key, 'handbacks', 'retries')
+    -- Its commit may have been refused for a key that a plain claim does not read: don't run it for nothing once more.
+    read('LLEN', session.history_key)
+    read('XLEN', session.outbox_key)
+    read('SCARD', banned_key_prefix .. sid)
+  end
   answer_bytes = answer_bytes + #description[9]
   return description
 end
 
 -- A key of the session was overwritten by somebody. It must not stop the line: it is tried again later, mended or not.
-local function set_aside(sid, session)
+local function set_aside(sid, session, key)
   call('ZADD', delayed_key, now_ms + RETRY_DAMAGED_MS, sid)
+  aside[#aside + 1], aside[#aside + 2] = sid, key
   if session then
     session.status = 'delayed'
     call('HSET', session.key, 'status', 'delayed')
@@ -89,9 +106,23 @@ local function hold(session, description)
   claimed[#claimed + 1] = description
 end
 
+-- Somebody took away what waited in the session: it goes on waiting for its retry, or its time to live begins anew.
+local function let_rest(session)
+  call('HDEL', session.key, 'control')
+  if call('ZSCORE', delayed_key, session.sid) then
+    call('HSET', session.key, 'status', 'delayed')
+  elseif session.turn then
+    local settings = settings_of(session.swarm_name) or NOTHING
+    call('HSET', session.key, 'status', 'idle')
+    call('ZADD', sessions_key, now_ms + (settings.ttl_ms or 0), session.sid)
+  else
+    call('DEL', session.key)
+  end
+end
+
 local function claim(sid, session, is_suspect)
   if not session then
-    return set_aside(sid)
+    return set_aside(sid, nil, session_key_prefix .. sid)
   elseif session.status ~= 'ready' then
     return -- disposed, or held by somebody
   end
@@ -108,9 +139,24 @@ local function claim(sid, session, is_suspect)
   end
   local description = describe(session, mailbox, is_suspect)
   if unreadable then
-    return set_aside(sid, session)
+    return set_aside(sid, session, unreadable)
+  elseif not mailbox[1] and not description[7][1] then
+    return let_rest(session)
   end
   hold(session, description)
+end
+
+-- The status that a session has when its time has come; an operator may have mended its key, or deleted or restored it.
+local function status_when_due(sid)
+  local found = try('HMGET', session_key_prefix .. sid, 'status', 'holder')
+  if found.err then
+    return nil -- still no hash: the claim sets it aside again
+  elseif not found[1] and call('EXISTS', mailbox_key_prefix .. sid, control_key_prefix .. sid) > 0 then
+    return 'delayed'
+  elseif found[1] == 'held' and call('SISMEMBER', held_key_prefix .. found[2], sid) == 0 then
+    return 'delayed'
+  end
+  return found[1]
 end
 
 -- Sessions whose time has come join the line.
@@ -118,11 +164,11 @@ local function wake_delayed()
   local due = call('ZRANGEBYSCORE', delayed_key, '-inf', now_text, 'LIMIT', '0', '100')
   for _, sid in ipairs(due) do
     call('ZREM', delayed_key, sid)
-    local status = try('HGET', session_key_prefix .. sid, 'status')
+    local status = status_when_due(sid)
     if status == 'delayed' then
       call('HSET', session_key_prefix .. sid, 'status', 'ready')
     end
-    if status == 'delayed' or type(status) == 'table' then
+    if not (status == false or status == 'idle' or status == 'held' or status == 'disposing') then
       call('RPUSH', ready_key, sid)
     end
   end

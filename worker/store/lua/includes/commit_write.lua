@@ -82,8 +82,9 @@ local function write_bans(item)
   end
 end
 
--- A commit deletes only the journal fields of its own requests.
+-- A commit deletes only the journal fields of its own requests, and how often they were begun before.
 local function clear_journal(item)
+  call('HDEL', item.session.key, 'handbacks', 'retries')
   local journal_key = journal_key_prefix .. item.sid
   local first = item.at + item.shape.first_request
   for _, field in ipairs(call('HKEYS', journal_key)) do
