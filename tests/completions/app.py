@@ -1,11 +1,7 @@
 """An application that asks a model, for workers that tests start."""
 
-from worker import Agent, App, Swarm, tool
-from worker.completions import OpenAICompletion, PydanticAICompletion
-
-WHOLE = OpenAICompletion("tiny-1", retries=0)
-STREAMED = OpenAICompletion("tiny-1", stream=True, retries=0)
-LOOKED_UP = PydanticAICompletion("openai-chat:tiny-1")
+from worker import Agent, App, Completion, Swarm, tool
+from worker.completions import OpenAICompletion
 
 
 @tool
@@ -14,9 +10,12 @@ async def order_status(order_id: int) -> str:
     return f"Order {order_id} is packed."
 
 
-def swarm(name: str, completion: OpenAICompletion | PydanticAICompletion) -> Swarm:
+def swarm(name: str, completion: Completion) -> Swarm:
     sales = Agent("sales", prompt="Be brief.", completion=completion, tools=[order_status], max_tool_calls=3)
     return Swarm(name, agents=[sales], default_agent="sales")
 
 
-app = App(swarms=[swarm("whole", WHOLE), swarm("streamed", STREAMED), swarm("looked-up", LOOKED_UP)])
+WHOLE = OpenAICompletion("tiny-1", retries=0)
+STREAMED = OpenAICompletion("tiny-1", stream=True, retries=0)
+
+app = App(swarms=[swarm("whole", WHOLE), swarm("streamed", STREAMED)])
