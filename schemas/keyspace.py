@@ -36,6 +36,8 @@ NAMED_PREFIXES = {
     "outbox_key": "outbox:",  # + sid
     "banned_key": "banned:",  # + sid
     "result_key": "result:",  # + request_id
+    "shared_key": "shared:",  # + name of the state
+    "applied_key": "applied:",  # + request_id
     "client_channel": "client:",  # + sid
     "bus_channel": "bus:",  # + client_id
     "reply_channel": "reply:",  # + chosen by the sender
@@ -207,6 +209,14 @@ class ShardKeys:
     def result(self, request_id: str) -> str:
         """Return the string that holds the marker of a request, then its terminal reply."""
         return self._named("result_key", request_id)
+
+    def shared(self, name: str) -> str:
+        """Return the hash of a state that all sessions share; it lives in the shard of its name."""
+        return self._named("shared_key", name)
+
+    def applied(self, request_id: str) -> str:
+        """Return the hash of changes that a request has made to the shared states of this shard."""
+        return self._named("applied_key", request_id)
 
     def client_channel(self, sid: str) -> str:
         """Return the channel that carries everything meant for the client of one session."""

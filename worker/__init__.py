@@ -3,7 +3,7 @@
 from worker.core.messages import Message, ToolCall
 from worker.definitions.agent import Agent
 from worker.definitions.app import App
-from worker.definitions.callbacks import AgentCallbacks, PolicyCallbacks, SwarmCallbacks, ToolCallbacks
+from worker.definitions.callbacks import AgentCallbacks, PolicyCallbacks, StateCallbacks, SwarmCallbacks, ToolCallbacks
 from worker.definitions.completion import Completion, CompletionMessage, CompletionRequest, ToolSpec, Usage
 from worker.definitions.errors import DefinitionError
 from worker.definitions.policy import Policy
@@ -28,6 +28,7 @@ __all__ = [
     "Retryable",
     "SessionInfo",
     "State",
+    "StateCallbacks",
     "StateHandle",
     "Swarm",
     "SwarmCallbacks",

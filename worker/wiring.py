@@ -32,6 +32,7 @@ from worker.store.housekeeper import ShardHousekeeper
 from worker.store.renewal import RenewalLink
 from worker.store.setup import prepare
 from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
+from worker.store.shared import SharedStore
 
 log = structlog.get_logger(__name__)
 
@@ -167,14 +168,15 @@ async def _worker(app: App, settings: Settings, worker_id: str, observers: Obser
     rules = LaneRules(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
     stores = [ShardStore(url, keys, settings.shards, identity, limits) for keys in shards]
-    lanes = [ShardLane(store, app.swarms, slots, observers, rules) for store in stores]
+    shared = SharedStore(url, shards, worker_id)
+    lanes = [ShardLane(store, shared, app.swarms, (slots, observers), rules) for store in stores]
     links = [RenewalLink(url, keys, worker_id, settings.lease_s) for keys in shards]
     worker = Worker(lanes, links, slots, observers, max_loop_stall_s=settings.max_loop_stall_s)
     try:
         await worker.start()
         yield worker
     finally:
-        for store in stores:
+        for store in (*stores, shared):
             await store.close()
 
 

@@ -5,6 +5,7 @@ What a message makes the agent do:
     wait at DOOR      stand before a door until the test opens it
     recall            answer with everything it is shown of the conversation
     count             call a tool that adds one to a state of the session
+    share NUMBER      call a tool that adds one to a state of all sessions, so many times; before and after a DOOR
     tell ONE TWO      call a tool that emits each word and then waits at the door of the last one, if that is a door
     stream ONE TWO    stream the words before it answers with them
     fail              raise an error; `fail in a tool` does it in a tool, `fail by NAME` with an odd one (see ODD)
@@ -28,6 +29,7 @@ from worker import (
     CompletionRequest,
     Policy,
     SessionInfo,
+    State,
     Swarm,
     SwarmCallbacks,
     Texts,
@@ -58,6 +60,19 @@ def _increased(value: JsonValue) -> JsonValue:
 async def count(turn: Turn) -> str:
     """Add one to a state of the session."""
     return f"counted {await turn.state('counter').set(_increased)}"
+
+
+@tool
+async def share(turn: Turn, what: str) -> str:
+    """Add to a state of all sessions."""
+    shared = turn.state("shared")
+    if what.startswith("door-"):
+        await shared.set(_increased)
+        await Backstage.of_this_process().wait_at(what)
+        return f"shared {await shared.set(_increased)}"
+    for _ in range(int(what)):
+        await shared.set(_increased)
+    return f"shared {await shared.get()}"
 
 
 @tool
@@ -126,6 +141,7 @@ VERBS: dict[str, Callable[[CompletionRequest, str], CompletionMessage]] = {
     "wait": _say_done,
     "recall": _recall,
     "count": lambda _, __: _call("count"),
+    "share": lambda _, what: _call("share", what=what),
     "tell": lambda _, words: _call("tell", words=words),
     "stream": _stream,
     "go": _go,
@@ -161,7 +177,7 @@ def _note_disposal(turn: Turn) -> None:
 
 def _agent(name: str, *handoffs: str, **rules: int) -> Agent:
     return Agent(
-        name, prompt=f"You are {name}.", completion=obey, tools=[count, tell, fail], handoffs=handoffs, **rules
+        name, prompt=f"You are {name}.", completion=obey, tools=[count, share, tell, fail], handoffs=handoffs, **rules
     )
 
 
@@ -170,6 +186,7 @@ POLICIES = (
     Policy("safe", validate_input=_is_no_threat, ban_message="Good-bye.", auto_ban=True),
     Policy("discreet", validate_output=_tells_no_secret, ban_message=NO_SECRETS),
 )
+SHARED = State("shared", default=0, shared=True)
 PLAIN = [_agent("helper")]
 
 app = App(
@@ -184,6 +201,8 @@ app = App(
         Swarm("guarded", agents=PLAIN, default_agent="helper", policies=POLICIES),
         Swarm("observed", agents=PLAIN, default_agent="helper", policies=POLICIES[:1], bus="all"),
         Swarm("ledger", agents=[Agent("clerk", completion=keep_the_ledger, keep_messages=1000)], default_agent="clerk"),
+        Swarm("common", agents=PLAIN, default_agent="helper", states=[SHARED]),
+        Swarm("common-too", agents=PLAIN, default_agent="helper", states=[SHARED]),
         Swarm("small", agents=PLAIN, default_agent="helper", max_mailbox=3),
         Swarm("calm", agents=PLAIN, default_agent="helper", when_busy="throttle", throttle_s=3600),
         Swarm("hasty", agents=PLAIN, default_agent="helper", turn_timeout_s=0.2, texts=Texts(placeholders=[SORRY])),

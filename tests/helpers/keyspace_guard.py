@@ -31,8 +31,10 @@ TYPES = {
     "outbox_key": "stream",
     "banned_key": "set",
     "result_key": "string",
+    "shared_key": "hash",
+    "applied_key": "hash",
 }
-EXPIRING = {"ops_key"}
+EXPIRING = {"ops_key", "applied_key"}
 #: these belong to a session: no session hash, no such key; and they expire only while the session is idle
 OF_SESSION = {"session_key", "mailbox_key", "control_key", "history_key", "journal_key", "outbox_key"}
 EXPIRING_WHEN_IDLE = {"session_key", "history_key", "journal_key", "outbox_key"}

@@ -10,6 +10,7 @@ from schemas.replies import Reply, parse_reply
 from worker import Agent, CompletionMessage, CompletionRequest, Swarm
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session
+from worker.core.shared import SharedChange, SharedValue
 from worker.turn.corridor import open_turn, take_turn
 from worker.turn.port import Finished, OpenTurn
 
@@ -26,6 +27,10 @@ class RecordingPort:
         self.deltas: list[str] = []
         self.notes: list[str] = []
         self.clock_ms = 1_795_365_314_000
+        #: shared states: name -> (version, JSON), and the changes that requests have made
+        self.shared_states: dict[str, tuple[int, str]] = {}
+        self.applied: dict[tuple[str, str, int], str] = {}
+        self.line = asyncio.Lock()
 
     async def flush(self, turn: OpenTurn) -> None:
         self.calls.append("flush")
@@ -41,6 +46,21 @@ class RecordingPort:
 
     async def fresh(self) -> None:
         self.calls.append("fresh")
+
+    async def shared(
+        self, turn: OpenTurn, name: str, number: int = 0, change: SharedChange | None = None
+    ) -> SharedValue:
+        self.calls.append("shared")
+        version, text = self.shared_states.get(name, (0, ""))
+        known = (turn.request.request_id, name, number)
+        if change is not None and change.version == version and known not in self.applied:
+            version, text = self.shared_states[name] = version + 1, change.text
+            self.applied[known] = text
+        return SharedValue(version, self.applied.get(known, text), known in self.applied)
+
+    def shared_line(self, name: str) -> asyncio.Lock:
+        del name
+        return self.line
 
     def now_ms(self) -> int:
         self.clock_ms += 1

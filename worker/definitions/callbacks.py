@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from pydantic import JsonValue
+
 from worker.core.messages import ToolCall
 from worker.definitions.turn import Turn
 
@@ -13,6 +15,7 @@ OnTwoTexts = Callable[[Turn, str, str], Done]
 OnCalls = Callable[[Turn, Sequence[ToolCall]], Done]
 OnCall = Callable[[Turn, ToolCall], Done]
 OnCallResult = Callable[[Turn, ToolCall, str], Done]
+OnState = Callable[[Turn, str, JsonValue], Done]
 OnToolError = Callable[[Turn, str, BaseException], Done]
 OnCallError = Callable[[Turn, ToolCall, BaseException], Done]
 
@@ -63,6 +66,20 @@ class PolicyCallbacks:
     on_validate_output: OnTwoTexts | None = None
     on_ban_client: OnText | None = None
     on_unban_client: OnText | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateCallbacks:
+    """Told about one state: its name, and its value where there is one.
+
+    `on_init` and `on_dispose` come with the session, not for shared states; `on_load` when a turn first uses the state.
+    """
+
+    on_init: OnText | None = None
+    on_load: OnState | None = None
+    on_read: OnState | None = None
+    on_write: OnState | None = None
+    on_dispose: OnText | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

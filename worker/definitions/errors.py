@@ -15,6 +15,10 @@ class UnknownStateError(TurnError):
     """The active agent does not list this state."""
 
 
+class SharedStateError(TurnError):
+    """A shared state can't be used: its key holds something that no worker has written."""
+
+
 class NavigationLoopError(TurnError):
     """The agent to go to was already gone to in this turn."""
 

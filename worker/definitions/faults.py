@@ -26,7 +26,16 @@ def faults_of(swarms: Sequence[Swarm]) -> list[str]:
     faults = _doubles("the app", "swarm", [swarm.name for swarm in swarms])
     for swarm in swarms:
         faults.extend(_swarm_faults(swarm))
-    return faults
+    return faults or list(_shared_faults(swarms))
+
+
+def _shared_faults(swarms: Sequence[Swarm]) -> Iterator[str]:
+    known: dict[str, tuple[Swarm, State]] = {}
+    for swarm in swarms:
+        for state in swarm.states:
+            first, same = known.setdefault(state.name, (swarm, state)) if state.shared else (swarm, state)
+            if same.default != state.default:
+                yield f"shared state {state.name!r} has different defaults in swarms {first.name!r} and {swarm.name!r}"
 
 
 def _swarm_faults(swarm: Swarm) -> Iterator[str]:
@@ -43,6 +52,8 @@ def _swarm_faults(swarm: Swarm) -> Iterator[str]:
     yield from _doubles(where, "agent", [agent.name for agent in swarm.agents])
     yield from _doubles(where, "policy", [policy.name for policy in swarm.policies])
     yield from _doubles(where, "state", [state.name for state in swarm.states])
+    for state in swarm.states:
+        yield from _name_faults(f"{where}, state {state.name!r}", state.name)
     if swarm.default_agent not in swarm.agents_by_name:
         yield f"{where}: default_agent {swarm.default_agent!r} is not one of its agents ({_listed(swarm)})"
     yield from _limit_faults(where, swarm)

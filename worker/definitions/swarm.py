@@ -96,9 +96,14 @@ class Swarm:
         return {state.name: state for state in self.states}
 
     @cached_property
+    def own_states(self) -> tuple[State, ...]:
+        """Return declared states that each session has for itself."""
+        return tuple(state for state in self.states if not state.shared)
+
+    @cached_property
     def tells_init(self) -> bool:
         """Tell whether anybody wants to know of a new session."""
-        return any(who.callbacks.on_init is not None for who in (self, *self.agents))
+        return any(who.callbacks.on_init is not None for who in (self, *self.agents, *self.own_states))
 
     @cached_property
     def agents_by_name(self) -> dict[str, Agent]:

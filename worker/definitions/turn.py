@@ -15,7 +15,10 @@ StateUpdate = Callable[[JsonValue], JsonValue | Awaitable[JsonValue]]
 
 
 class StateHandle(Protocol):
-    """One named state of the session."""
+    """One named state, of the session or shared by all.
+
+    An update of a shared state is called again when somebody else was faster: it should do nothing but compute.
+    """
 
     async def get(self) -> JsonValue:
         """Return a copy of the value, after all updates that were asked for before this call."""
@@ -193,7 +196,7 @@ class Turn(Protocol):
         ...
 
     def state(self, name: str) -> StateHandle:
-        """Return a state of the session; raises `UnknownStateError` for one that the active agent does not list."""
+        """Return a state; raises `UnknownStateError` for one that the active agent does not list."""
         ...
 
     def memory(self) -> dict[str, JsonValue]:

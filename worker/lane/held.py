@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import structlog
 
 from worker.core.session import Session
+from worker.core.shared import SharedChange, SharedValue
 from worker.definitions.swarm import Swarm
 from worker.errors import Fenced
 from worker.lane.deltas import Deltas
@@ -13,6 +14,7 @@ from worker.lane.flusher import Flusher
 from worker.lane.lease import Lease
 from worker.lane.releaser import Releaser
 from worker.lane.server_clock import ServerClock
+from worker.lane.shared import SharedStates
 from worker.lane.steps import Step
 from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
@@ -34,6 +36,7 @@ class LaneServices:
     metrics: Metrics
     kept: KeptSessions
     releaser: Releaser
+    shared: SharedStates
 
 
 class HeldSession:
@@ -154,6 +157,20 @@ class HeldSession:
         """Wait until the lease is fresh."""
         if not self._services.lease.is_fresh:
             await self._services.lease.fresh()
+
+    async def shared(
+        self, turn: OpenTurn, name: str, number: int = 0, change: SharedChange | None = None
+    ) -> SharedValue:
+        """Return a shared state after trying to make a change, see `TurnPort`; raises `Fenced` and `TurnError`."""
+        while True:
+            await self.permit(turn)
+            found = await self._services.shared.call(name, turn.request.request_id, number, change)
+            if found is not None:
+                return found
+
+    def shared_line(self, name: str) -> asyncio.Lock:
+        """Return the lock of those turns of this worker that were too slow to change a shared state."""
+        return self._services.shared.line(name)
 
     def now_ms(self) -> int:
         """Return an estimate of Redis' clock."""

@@ -20,10 +20,12 @@ from worker.lane.observers import Observers
 from worker.lane.outage import Outage
 from worker.lane.releaser import Releaser
 from worker.lane.server_clock import ServerClock
+from worker.lane.shared import SharedStates
 from worker.lane.slots import Slots
 from worker.lane.turns import TurnRunner
 from worker.store.renewal import Renewal
 from worker.store.shard import ShardStore
+from worker.store.shared import SharedStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,9 +40,15 @@ class ShardLane:
     """One shard of one worker: its lease, its loops and the sessions it holds."""
 
     def __init__(
-        self, store: ShardStore, swarms: Mapping[str, Swarm], slots: Slots, observers: Observers, rules: LaneRules
+        self,
+        store: ShardStore,
+        shared: SharedStore,
+        swarms: Mapping[str, Swarm],
+        places: tuple[Slots, Observers],
+        rules: LaneRules,
     ) -> None:
         """Build the loops; nothing runs yet."""
+        slots, observers = places
         self.store = store
         self.lease = Lease(rules.lease_s)
         self._swarms = swarms
@@ -52,10 +60,17 @@ class ShardLane:
         self._releaser = Releaser(store, self._outage, hinted)
         self._deltas = Deltas(store, store.keys)
         services = LaneServices(
-            self.lease, self._clock, self._flusher, self._deltas, observers.metrics, store.kept, self._releaser
+            self.lease,
+            self._clock,
+            self._flusher,
+            self._deltas,
+            observers.metrics,
+            store.kept,
+            self._releaser,
+            SharedStates(shared, self._outage),
         )
         runner = TurnRunner(store, self._outage, rules.max_attempts)
-        self.executor = Executor(swarms, services, self._committer, runner, (slots, observers))
+        self.executor = Executor(swarms, services, self._committer, runner, places)
         self._control = Control(store, self._outage, self.executor, runner)
         self._intake = Intake(store, self.executor, self._outage, observers, slots)
         self._live = LiveEvents(self.executor.held, self._flusher)

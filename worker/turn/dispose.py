@@ -1,4 +1,4 @@
-"""The end of a session: callbacks of the swarm, then of each agent, then the event (spec, section 10)."""
+"""The end of a session: callbacks of the swarm, of each agent, of each state, then the event (spec, section 10)."""
 
 from pydantic_core import from_json
 
@@ -25,6 +25,9 @@ async def tell_disposed(turn: OpenTurn, reason: str) -> None:
     for agent in turn.swarm.agents:
         if agent.callbacks.on_dispose is not None:
             await tell(turn, agent.name, agent.callbacks.on_dispose)
+    for state in turn.swarm.own_states:
+        if state.callbacks.on_dispose is not None:
+            await tell(turn, turn.session.active_agent, state.callbacks.on_dispose, state.name)
     events.session_event(turn, "dispose", {"reason": reason})
 
 

@@ -40,12 +40,15 @@ async def tell(
 
 
 async def tell_opened(turn: OpenTurn) -> None:
-    """Tell swarm and agents that want to know of it that a session was opened."""
+    """Tell swarm, agents and states that want to know of it that a session was opened."""
     if turn.swarm.callbacks.on_init is not None:
         await tell(turn, turn.session.active_agent, turn.swarm.callbacks.on_init)
     for agent in turn.swarm.agents:
         if agent.callbacks.on_init is not None:
             await tell(turn, agent.name, agent.callbacks.on_init)
+    for state in turn.swarm.own_states:
+        if state.callbacks.on_init is not None:
+            await tell(turn, turn.session.active_agent, state.callbacks.on_init, state.name)
 
 
 async def hooked(

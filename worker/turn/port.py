@@ -1,5 +1,6 @@
 """The seam between a turn and the lane: what a turn asks for, what it collects, what it hands over for the commit."""
 
+from asyncio import Lock
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Optional, Protocol
@@ -11,6 +12,7 @@ from worker.core.json_text import quote
 from worker.core.outcome import Failed, Outcome
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session, Snapshot
+from worker.core.shared import SharedChange, SharedValue
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.swarm import Swarm
 from worker.definitions.turn import StateHandle, Turn
@@ -43,6 +45,19 @@ class TurnPort(Protocol):
 
     def publish_delta(self, turn: "OpenTurn", text: str) -> None:
         """Send one piece of streamed text on the client channel, best effort."""
+        ...
+
+    async def shared(
+        self, turn: "OpenTurn", name: str, number: int = 0, change: SharedChange | None = None
+    ) -> SharedValue:
+        """Return a shared state after trying to make a change; `number` tells the changes of a turn apart, 0 = none.
+
+        Waits as `permit` does; raises `Fenced`, and `TurnError` when the state can't be used.
+        """
+        ...
+
+    def shared_line(self, name: str) -> Lock:
+        """Return the lock of those turns of this worker that were too slow to change a shared state."""
         ...
 
     def note(self, name: str) -> None:
@@ -155,6 +170,7 @@ class OpenTurn:
         "request",
         "rooms",
         "session",
+        "shared_changed",
         "substituted",
         "swarm",
         "together",
@@ -213,6 +229,8 @@ class OpenTurn:
         self.cancelled_by = ""
         #: text of an emit that takes the place of the answer
         self.substituted: str | None = None
+        #: names of shared states that this turn has changed
+        self.shared_changed: frozenset[str] = _NOWHERE
         self.payload: JsonValue = None
         #: all requests that this turn answers, oldest first, when it answers more than its own (`request`, the newest)
         self.together: Sequence[Together] = ()

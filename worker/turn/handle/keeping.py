@@ -5,16 +5,25 @@ from typing import ParamSpec, TypeVar, cast
 
 from pydantic import JsonValue
 
+from schemas.names import is_name
 from worker.definitions.errors import UnknownStateError
+from worker.definitions.states import State
 from worker.definitions.turn import StateHandle
 from worker.turn.guard import settled
 from worker.turn.handle.identity import Identity
 from worker.turn.journal import entry_of, keep, may_start, next_step, recorded, write
 from worker.turn.navigation import active_agent
+from worker.turn.shared import SharedState
 from worker.turn.state import LiveState, json_copy
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+
+
+def _undeclared(name: str) -> State:
+    if not is_name(name):
+        raise UnknownStateError(f"{name!r} is no name: use 1 to 64 characters of A-Z a-z 0-9 _ . -")
+    return State(name)
 
 
 class Keeping(Identity):
@@ -23,13 +32,14 @@ class Keeping(Identity):
     __slots__ = ()
 
     def state(self, name: str) -> StateHandle:
-        """Return a state of the session; raises `UnknownStateError` for one that the active agent does not list."""
-        listed = active_agent(self._turn).states
+        """Return a state; raises `UnknownStateError` for one that the active agent does not list."""
+        turn, listed = self._turn, active_agent(self._turn).states
         if listed is not None and name not in listed:
-            raise UnknownStateError(f"agent {active_agent(self._turn).name!r} does not list state {name!r}")
-        states = self._turn.progress.states
+            raise UnknownStateError(f"agent {active_agent(turn).name!r} does not list state {name!r}")
+        states = turn.progress.states
         if name not in states:
-            states[name] = LiveState(self._turn, name)
+            declared = turn.swarm.states_by_name.get(name) or _undeclared(name)
+            states[name] = SharedState(turn, declared) if declared.shared else LiveState(turn, declared)
         return states[name]
 
     def memory(self) -> dict[str, JsonValue]:
