@@ -43,6 +43,8 @@ ON_KEYS = {
     "journal_key": "HLEN HGETALL HKEYS HSET HDEL DEL",
     "banned_key": "SMEMBERS SCARD SADD SREM",
     "result_key": "SET DEL",
+    "shared_key": "HMGET HSET",
+    "applied_key": "HGET HSET PEXPIRE",
 }
 
 ON_CHANNELS = {
