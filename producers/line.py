@@ -18,6 +18,10 @@ from producers.errors import InvalidRequest
 #: probes after 15 s of silence, then every 5 s; a peer is given up after three
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
+#: how OpenSSL begins, and what to do then
+_BAD_CERTIFICATE: Final = "CERTIFICATE_VERIFY_FAILED"
+_TRUST: Final = "name the file of its CA in the URL, ?ssl_ca_certs=FILE, and the host as the certificate does"
+
 Answer = object
 Argument = str | bytes | int
 Deliver = Callable[[Answer], None]
@@ -65,6 +69,8 @@ class Line:
                 reason = str(fault) or f"no connection within {timeout_s:g} s"
                 # over a unix socket redis-py wraps a refused password once more
                 hopeless = isinstance(fault, AuthenticationError) or isinstance(fault.__cause__, AuthenticationError)
+                if _BAD_CERTIFICATE in reason:
+                    hopeless, reason = True, f"{reason}: {_TRUST}"
                 raise LineLost(reason, hopeless=hopeless) from None
             raise
         return cls(connection)
@@ -116,7 +122,7 @@ class Address:
 
     async def connect(self) -> Line:
         """Return an open line; raise LineLost."""
-        options: dict[str, object] = dict(parse_url(self.url))
+        options: dict[str, object] = {**tls_options(self.url), **parse_url(self.url)}
         make = cast("Callable[..., _Connection]", options.pop("connection_class", Connection))
         # The wait for an answer is limited by us, per batch: redis-py's socket_timeout starts a timer for each answer
         # and a task for each write, which would double the cost of a request.
@@ -126,6 +132,11 @@ class Address:
         if make is not UnixDomainSocketConnection:
             options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
         return await Line.open(make(**options), self.connect_timeout_s)
+
+
+def tls_options(url: str) -> dict[str, bool]:
+    """Return what redis-py needs beyond the URL: without it, it takes a certificate made out to anybody."""
+    return {"ssl_check_hostname": True} if url.startswith("rediss:") and "ssl_cert_reqs=none" not in url else {}
 
 
 def _keepalive_options() -> dict[int, int]:

@@ -1,28 +1,33 @@
 """Requests for later, kept by arq until their time; the only file of this package that knows arq."""
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, cast
 
-from arq.connections import ArqRedis, RedisSettings, create_pool
+from arq.connections import ArqRedis
 from redis.exceptions import RedisError
 
 from producers.errors import InvalidRequest, QueueUnavailable
+from producers.line import tls_options
 from schemas.keyspace import SEND_LATER_JOB, arq_queue
 from schemas.wire import Request, to_fields
 
 #: how long after its time a job may still be begun, should no housekeeping run: 30 days
 _KEPT_MS: Final = 30 * 24 * 3600 * 1000
+_TIMEOUT_S: Final = 5.0
 
 
 class Schedule:
     """Hands requests to arq; at their time housekeeping sends them with their fixed request ids."""
 
     def __init__(self, url: str, namespace: str) -> None:
-        self._settings = RedisSettings.from_dsn(url)
-        self._settings.conn_retries = 1
-        self._queue = arq_queue(namespace)
-        self._pool: ArqRedis | None = None
+        # arq's own way from a URL to a connection would lose its options, those of TLS among them
+        from_url = cast("Callable[..., ArqRedis]", ArqRedis.from_url)  # pyright: ignore[reportUnknownMemberType]
+        self._pool = from_url(url, socket_connect_timeout=_TIMEOUT_S, socket_timeout=_TIMEOUT_S, **tls_options(url))
+        # never arq's default, pickle: whoever can write to Redis could then run code
+        self._pool.job_serializer, self._pool.job_deserializer = _to_json, _from_json
+        self._pool.default_queue_name, self._pool.expires_extra_ms = arq_queue(namespace), _KEPT_MS
 
     async def send_later(
         self, request: Request, *, defer_by: timedelta | float | None, defer_until: datetime | None
@@ -34,8 +39,7 @@ class Schedule:
         _check_moment(defer_by, defer_until)
         job_id = f"later:{request.request_id}"
         try:
-            pool = await self._connect()
-            await pool.enqueue_job(
+            await self._pool.enqueue_job(
                 SEND_LATER_JOB, to_fields(request), _job_id=job_id, _defer_by=defer_by, _defer_until=defer_until
             )
         except (RedisError, OSError) as fault:
@@ -44,20 +48,7 @@ class Schedule:
 
     async def close(self) -> None:
         """Close the connections of arq."""
-        if self._pool is not None:
-            await self._pool.aclose()
-
-    async def _connect(self) -> ArqRedis:
-        if self._pool is None:
-            self._pool = await create_pool(
-                self._settings,
-                # never arq's default, pickle: whoever can write to Redis could then run code
-                job_serializer=_to_json,
-                job_deserializer=_from_json,
-                default_queue_name=self._queue,
-                expires_extra_ms=_KEPT_MS,
-            )
-        return self._pool
+        await self._pool.aclose()
 
 
 def _check_moment(defer_by: timedelta | float | None, defer_until: datetime | None) -> None:

@@ -14,6 +14,7 @@ from tests.acceptance.wire import Wire
 from tests.helpers import keyspace_guard
 from tests.helpers.eventually import eventually_sync
 from tests.helpers.processes import SwarmlineProcess
+from tests.helpers.roles import Roles, users_file
 from tests.helpers.server import Server
 
 APP = "tests.acceptance.app:app"
@@ -35,11 +36,13 @@ def backstage(tmp_path_factory: pytest.TempPathFactory) -> Backstage:
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory, backstage: Backstage) -> Iterator[Server]:
-    """Run a server and two workers, for all tests of this test process."""
-    environment = backstage.environment | {"SWARMLINE_SWEEP_INTERVAL_S": "1"}
-    with Server() as server:
-        arguments = ("worker", "--app", APP, "--redis-url", server.url, "--metrics-port", "-1")
-        directory = tmp_path_factory.mktemp("house")
+    """Run a server and two workers, for all tests of this test process; the workers have the rights of their role."""
+    directory = tmp_path_factory.mktemp("house")
+    with Server(options=("--aclfile", str(users_file(directory)))) as server:
+        roles = Roles(server)
+        environment = backstage.environment | {"SWARMLINE_SWEEP_INTERVAL_S": "1"}
+        environment |= {"SWARMLINE_REDIS_URL": roles.url("worker")}
+        arguments = ("worker", "--app", APP, "--metrics-port", "-1")
         workers = [
             SwarmlineProcess(*arguments, directory=directory / str(number), environment=environment)
             for number in range(2)
@@ -51,6 +54,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, backstage: Backstage) -> Ite
         finally:
             for worker in workers:
                 worker.kill()
+        assert roles.refused() == []
 
 
 def _wait_until_ready(worker: SwarmlineProcess) -> None:

@@ -60,10 +60,12 @@ async def _ask(settings: Settings) -> list[Finding]:
     findings = [transport(url)]
     link = Link(url, timeout_s=TIMEOUT_S)
     try:
-        findings.append(await _connection(link))
-        findings += await look_over(url, demands_of(settings), housekeeping_url=arq_url)
+        looked_over = await look_over(url, demands_of(settings), housekeeping_url=arq_url)
+        findings += [await _connection(link), *looked_over]
         if not faults_of(findings, strict=False):
             findings.append(await _workers(link, settings))
+    except ConfigurationError as error:
+        findings.append(Finding("connection", Verdict.FAIL, str(error)))
     except QueueUnavailable as error:
         remedy = "start Redis, or correct SWARMLINE_REDIS_URL: address, user, password, certificates"
         findings.append(Finding("connection", Verdict.FAIL, f"{redact_url(url)}: {error}", remedy))
@@ -75,6 +77,11 @@ async def _ask(settings: Settings) -> list[Finding]:
 def transport(url: str) -> Finding:
     """Judge whether others on the way can read along."""
     parts = urlsplit(url)
+    if parts.scheme == "rediss" and "ssl_cert_reqs=none" in parts.query:
+        what = "TLS, but the certificate is not checked: anybody on the way can be the server"
+        return Finding(
+            "transport", Verdict.WARN, what, "leave ssl_cert_reqs=none out; name the CA with ssl_ca_certs=FILE"
+        )
     if parts.scheme == "rediss":
         return Finding("transport", Verdict.OK, "TLS")
     if parts.scheme == "unix" or _is_loopback(parts.hostname or "localhost"):

@@ -17,6 +17,7 @@ from worker.clock import Backoff, monotonic
 from worker.housekeeping.chores import HOUSEHOLD, Household, timetable
 from worker.housekeeping.codec import read_job, write_job
 from worker.housekeeping.later import jobs
+from worker.store.link import tls_options
 
 #: an arq worker that ran for so long was well: the next failure is a new one
 WELL_AFTER_S = 10.0
@@ -93,7 +94,7 @@ def open_pool(plan: HousekeepingPlan) -> ArqRedis:
     """Return a client of arq's Redis that writes and reads jobs as JSON and never waits for ever."""
     # redis-py 5.3 leaves this classmethod half typed
     from_url = cast("Callable[..., ArqRedis]", ArqRedis.from_url)  # pyright: ignore[reportUnknownMemberType]
-    pool = from_url(plan.redis_url, socket_connect_timeout=2.0, socket_timeout=5.0)
+    pool = from_url(plan.redis_url, socket_connect_timeout=2.0, socket_timeout=5.0, **tls_options(plan.redis_url))
     pool.job_serializer, pool.job_deserializer = write_job, read_job
     pool.default_queue_name, pool.expires_extra_ms = plan.queue_name, JOB_LIFE_MS
     return pool

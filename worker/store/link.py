@@ -25,6 +25,14 @@ Answer: TypeAlias = Any
 _pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
 
 
+def tls_options(url: str) -> dict[str, bool]:
+    """Return what redis-py needs beyond the URL: without it, it takes a certificate made out to anybody.
+
+    The URL decides where it says something itself (`ssl_check_hostname=`, `ssl_cert_reqs=none`).
+    """
+    return {"ssl_check_hostname": True} if url.startswith("rediss:") and "ssl_cert_reqs=none" not in url else {}
+
+
 class QueueFull(QueueUnavailable):
     """Redis has reached its maxmemory and refuses to grow; what drains it is still allowed."""
 
@@ -51,6 +59,7 @@ class Link:
             socket_connect_timeout=timeout_s,
             socket_timeout=None,  # the deadline of the call covers it, without redis-py's task per write
             **({} if url.startswith("unix:") else {"socket_keepalive": True}),
+            **tls_options(url),
             socket_read_size=1 << 18,
             retry=Retry(NoBackoff(), 0),
         )

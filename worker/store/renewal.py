@@ -8,6 +8,7 @@ from redis.exceptions import NoScriptError, RedisError
 from redis.retry import Retry
 
 from schemas.keyspace import ShardKeys
+from worker.store.link import tls_options
 from worker.store.script import load
 
 
@@ -31,6 +32,7 @@ class RenewalLink:
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             retry=Retry(NoBackoff(), 0),
+            **tls_options(url),
         )
         self._keys = (keys.workers, keys.ops(worker_id), keys.ready, keys.suspects, keys.bell)
         self._arguments = (keys.base, worker_id, str(int(lease_s * 1000)))

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+from redis.exceptions import AuthenticationError
+
 from schemas.keyspace import meta_key
 from schemas.names import PROTOCOL_VERSION
-from worker.errors import ConfigurationError, ProtocolMismatch, QueueUnavailable
+from worker.errors import ConfigurationError, ProtocolMismatch, QueueUnavailable, SwarmlineError
 from worker.store.checkup import (
     Demands,
     Finding,
@@ -15,6 +17,9 @@ from worker.store.checkup import (
     namespace_faults,
 )
 from worker.store.link import Link
+
+#: how OpenSSL begins
+BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
 
 async def prepare(url: str, demands: Demands, *, housekeeping_url: str | None, strict: bool) -> Sequence[Finding]:
@@ -41,11 +46,25 @@ async def look_over(url: str, demands: Demands, *, housekeeping_url: str | None)
     link = Link(url)
     try:
         findings = await examine(link, demands)
+    except QueueUnavailable as error:
+        raise _told_better(error) from error
     finally:
         await link.close()
-    if housekeeping_url is not None:
+    if housekeeping_url is not None and findings[0].verdict is Verdict.OK:
         findings.append(await _look_over_housekeeping(housekeeping_url, demands))
     return findings
+
+
+def _told_better(error: QueueUnavailable) -> SwarmlineError:
+    """Return what a connection that was refused means for who set it up; an outage stays what it is."""
+    if BAD_CERTIFICATE in str(error):
+        remedy = (
+            "name the file of its CA in SWARMLINE_REDIS_URL, ?ssl_ca_certs=FILE, and the host as the certificate does"
+        )
+        return ConfigurationError(f"connection: Redis' certificate is not accepted ({error}); {remedy}")
+    if isinstance(error.__cause__, AuthenticationError):
+        return ConfigurationError(f"connection: {error}; correct user and password in SWARMLINE_REDIS_URL")
+    return error
 
 
 async def _look_over_housekeeping(url: str, demands: Demands) -> Finding:
