@@ -4,9 +4,10 @@ import re
 
 import pytest
 
-from schemas.keyspace import NAMED_PREFIXES, SHARD_NAMES
+from schemas.keyspace import NAMED_PREFIXES, SHARD_NAMES, ShardKeys
 from tests.architecture.test_lua_headers import SCRIPTS
-from worker.store.permissions import ON_CHANNELS, ON_KEYS, PLAIN
+from tests.helpers.roles import FILES
+from worker.store.permissions import ON_CHANNELS, ON_KEYS, PLAIN, housekeeping_needs, worker_needs
 from worker.store.script import load
 
 CALL = re.compile(r"\b(?:call|try|read|call_in_chunks|has_type)\('([A-Z]+)'(?:, '([A-Z]+)')?")
@@ -33,3 +34,10 @@ def test_the_search_finds_the_commands() -> None:
 
 def test_every_key_and_channel_has_its_commands() -> None:
     assert set(ON_KEYS) | set(ON_CHANNELS) == {*SHARD_NAMES, *NAMED_PREFIXES, "meta_key"}
+
+
+def test_the_rule_for_workers_grants_what_they_ask_for_and_nothing_else() -> None:
+    granted = {word for word in (FILES / "worker.acl").read_text().split() if word.startswith("+")}
+    needs = (*worker_needs(ShardKeys("swarmline", 0)), *housekeeping_needs("swarmline"))
+    used = {need.right for need in needs if need.right.startswith("+")}
+    assert granted == used | {"+set", "+select"}, "deploy/acl/worker.acl does not match worker/store/permissions.py"

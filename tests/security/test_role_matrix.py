@@ -3,7 +3,7 @@
 import pytest
 
 from schemas.keyspace import ARQ_PREFIXES, ShardKeys, arq_queue, meta_key
-from tests.helpers.roles import FILES, ROLES, Roles
+from tests.helpers.roles import ROLES, Roles
 from worker.store.link import Link
 from worker.store.permissions import ON_CHANNELS, ON_KEYS, housekeeping_needs, refused, worker_needs
 
@@ -65,16 +65,7 @@ def call(attribute: str, command: str) -> list[str]:
         "XREADGROUP": ["XREADGROUP", "GROUP", "g", "c", "STREAMS", key, ">"],
         "SET": ["SET", key, "v", "NX", "GET"],
     }
-    tails = {
-        "XADD": ["*", "f", "v"],
-        "HGET": ["f"], "HMGET": ["f"], "HSET": ["f", "v"], "HSETNX": ["f", "v"], "HDEL": ["f"],
-        "HINCRBY": ["f", "1"],
-        "LPUSH": ["v"], "RPUSH": ["v"], "LINDEX": ["0"], "LRANGE": ["0", "1"], "LTRIM": ["0", "1"],
-        "ZADD": ["1", "m"], "ZREM": ["m"], "ZSCORE": ["m"], "ZRANGEBYSCORE": ["0", "1"], "ZREVRANGE": ["0", "1"],
-        "SADD": ["m"], "SREM": ["m"], "PEXPIRE": ["1"], "RESTORE": ["0", "x"], "XRANGE": ["-", "+"],
-        "XREVRANGE": ["+", "-"], "XTRIM": ["MAXLEN", "1"], "XGROUP|CREATE": ["g", "$"], "XGROUP|SETID": ["g", "$"],
-    }  # fmt: skip
-    return forms.get(command, [*command.split("|"), key, *tails.get(command, [])])
+    return forms.get(command, [*command.split("|"), key])
 
 
 @pytest.mark.parametrize("attribute", ON_KEYS)
@@ -100,12 +91,6 @@ async def test_a_worker_may_call_every_line_of_its_table(roles: Roles) -> None:
     link = Link(roles.url("worker"))
     assert await refused(link, [*worker_needs(KEYS), *housekeeping_needs("swarmline")]) == []
     await link.close()
-
-
-def test_the_worker_is_granted_nothing_that_it_does_not_use() -> None:
-    granted = {word for word in (FILES / "worker.acl").read_text().split() if word.startswith("+")}
-    used = {need.right for need in (*worker_needs(KEYS), *housekeeping_needs("swarmline")) if need.right[0] == "+"}
-    assert granted == used | {"+set", "+select"}
 
 
 @pytest.mark.parametrize("role", ROLES)
