@@ -1,8 +1,9 @@
 """What goes into fenced calls: finished turns for a commit, live output for a flush; flat, as the scripts read it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from worker.store.claims import checked_verdict
@@ -41,8 +42,7 @@ class EndedRequest(NamedTuple):
     sequenced: bool
 
 
-@dataclass(slots=True, kw_only=True)
-class FinishedTurn:
+class FinishedTurn(NamedTuple):
     """One item of a commit: see `lua/includes/commit_items.lua`, which reads it."""
 
     sid: str
@@ -50,11 +50,11 @@ class FinishedTurn:
     source: Source
     turn: int
     requests: Sequence[EndedRequest]
+    ttl_ms: int
     #: let go of the session after this item; else the holder goes on with its next request
     release: bool
     opens: bool = True
     dispose: bool = False
-    ttl_ms: int
     #: the new session document, None = unchanged
     document: str | None = None
     dead_reason: str = ""
@@ -65,7 +65,7 @@ class FinishedTurn:
     records: Sequence[str] = ()
     out: Sequence[str] = ()
     events: Sequence[str] = ()
-    bans: Sequence[tuple[str, bool]] = field(default=())
+    bans: Sequence[tuple[str, bool]] = ()
 
     def size(self) -> int:
         """Return about how many characters the item takes in a call."""
@@ -74,10 +74,21 @@ class FinishedTurn:
 
     def shape(self) -> str:
         """Return what it takes to read the other arguments: the same for most items, so the script reads it once."""
-        return (
-            f"{self.source is Source.CONTROL:d} {self.release:d} {self.opens:d} {self.dispose:d} {self.journaled:d} "
-            f"{self.document is not None:d} {self.dead_reason != '':d} {self.ttl_ms} {self.events_flushed} "
-            f"{len(self.requests)} {len(self.records)} {len(self.out)} {len(self.events)} {len(self.bans)}"
+        return _spelled(
+            self.source is Source.CONTROL,
+            self.release,
+            self.opens,
+            self.dispose,
+            self.journaled,
+            self.document is not None,
+            self.dead_reason != "",
+            self.ttl_ms,
+            self.events_flushed,
+            len(self.requests),
+            len(self.records),
+            len(self.out),
+            len(self.events),
+            len(self.bans),
         )
 
     def arguments(self) -> list[Argument]:
@@ -96,6 +107,11 @@ class FinishedTurn:
         for policy_name, banned in self.bans:
             flat += (policy_name, "1" if banned else "0")
         return flat
+
+
+@lru_cache(maxsize=1024)
+def _spelled(*numbers: int) -> str:
+    return " ".join(f"{number:d}" for number in numbers)
 
 
 @dataclass(frozen=True, slots=True)

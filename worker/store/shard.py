@@ -15,7 +15,7 @@ from worker.store.script import load
 from worker.store.setup import agree_on_namespace
 
 #: entries that one call admits at most: small enough that Redis works on the next ones while the turns of these run
-ADMIT_MAX = 64
+ADMIT_MAX = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
