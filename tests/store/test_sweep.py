@@ -70,8 +70,7 @@ async def test_one_sweep_asks_all_that_are_due_in_small_calls(
     count = SWEEP_BATCH + 20
     for number in range(count):
         await stage.push(f"r-{number}", f"c{number}")
-    for _ in range(2):
-        claimed = (await worker.claim(count)).sessions
+    while claimed := (await worker.claim(count)).sessions:
         await worker.commit(*map(finish, claimed))
         for session in claimed:
             await stage.redis.zadd(stage.keys.sessions, {session.sid: 1})

@@ -56,6 +56,7 @@ class HeldSession:
         "journaled",
         "letting_go",
         "lost",
+        "now_ms",
         "session",
         "swarm",
         "task",
@@ -66,6 +67,8 @@ class HeldSession:
     def __init__(self, services: LaneServices, claimed: ClaimedSession, swarm: Swarm) -> None:
         """Take the session as it was claimed."""
         self._services = services
+        #: an estimate of Redis' clock; asked six times a turn, so there is no call in between
+        self.now_ms = services.clock.now_ms
         self.claimed = claimed
         self.swarm = swarm
         #: what is stored of it can't be read: no request can run but its disposal
@@ -171,10 +174,6 @@ class HeldSession:
     def shared_line(self, name: str) -> asyncio.Lock:
         """Return the lock of those turns of this worker that were too slow to change a shared state."""
         return self._services.shared.line(name)
-
-    def now_ms(self) -> int:
-        """Return an estimate of Redis' clock."""
-        return self._services.clock.now_ms()
 
     def publish_delta(self, turn: OpenTurn, text: str) -> None:
         """Send one piece of streamed text, best effort; nothing goes out while the lease is in doubt."""
