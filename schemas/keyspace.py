@@ -22,6 +22,7 @@ SHARD_NAMES = {
     "bans_key": "bans",
     "dead_key": "dead",
     "events_key": "events",
+    "sampler_key": "sampler",
 }
 
 #: keys and channels with a name at the end: attribute -> what stands between `<ns>:{k}:` and that name
@@ -169,6 +170,11 @@ class ShardKeys:
     def events(self) -> str:
         """Return the capped stream of bus events, one entry per committed turn."""
         return self.base + SHARD_NAMES["events_key"]
+
+    @property
+    def sampler(self) -> str:
+        """Return the string that says who shows the figures of the whole cluster; it expires."""
+        return self.base + SHARD_NAMES["sampler_key"]
 
     def held(self, worker_id: str) -> str:
         """Return the set of sids that a worker holds."""

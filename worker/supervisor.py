@@ -37,6 +37,8 @@ class Child:
 
     index: int
     command: Sequence[str]
+    #: descriptors that it inherits
+    fds: Sequence[int] = ()
     process: Process | None = None
     ready: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -47,21 +49,33 @@ class Child:
                 self.process.send_signal(number)
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What else happens when children come and go."""
+
+    #: runs in the child before it becomes a worker, to tie its life to ours
+    before_exec: Callable[[], None] | None = None
+    #: called with the index of a child that has ended
+    ended: Callable[[int], None] = lambda _: None
+    #: what the READY line of the parent says besides
+    ready_words: Sequence[str] = ()
+
+
 class Supervisor:
     """Starts children, forwards signals, prints READY once all are ready, and ends with the worst of their codes."""
 
     def __init__(
         self,
-        commands: Sequence[Sequence[str]],
+        children: Sequence[Child],
         patience: Patience,
+        hooks: Hooks | None = None,
         *,
-        before_exec: Callable[[], None] | None = None,
         first_pause_s: float = 0.5,
     ) -> None:
-        """Take one command for each child; `before_exec` runs in the child, to tie its life to ours."""
-        self._children = [Child(index, command) for index, command in enumerate(commands)]
+        """Take the children to keep."""
+        self._children = children
         self._patience = patience
-        self._before_exec = before_exec
+        self._hooks = hooks or Hooks()
         self._first_pause_s = first_pause_s
         self._stopping = asyncio.Event()
         self._all_ready = False
@@ -104,13 +118,15 @@ class Supervisor:
             stdin=DEVNULL,
             stdout=PIPE,
             start_new_session=True,
-            preexec_fn=self._before_exec,
+            preexec_fn=self._hooks.before_exec,
+            pass_fds=child.fds,
             limit=LINE_LIMIT_BYTES,
         )
         if self._stopping.is_set():
             child.send(signal.SIGTERM)
         await self._relay(child, child.process)
         code = await child.process.wait()
+        self._hooks.ended(child.index)
         if self._stopping.is_set() and code == -signal.SIGTERM:
             return EXIT_OK  # our SIGTERM met it before it could handle signals: it had taken nothing on
         return code if code >= 0 else 128 - code  # as shells count what a signal ended
@@ -134,7 +150,8 @@ class Supervisor:
         fields = {name: [child.ready.get(name, "") for child in self._children] for name in names}
         shared = {name: values[:1] if len(set(values)) == 1 else values for name, values in fields.items()}
         words = [f"{name}={','.join(values)}" for name, values in shared.items()]
-        say(" ".join(["READY", *words, f"processes={len(self._children)}"]))
+        pids = ",".join(str(child.process.pid) for child in self._children if child.process)
+        say(" ".join(["READY", *words, f"processes={len(self._children)} pids={pids}", *self._hooks.ready_words]))
 
     def _on_signal(self, number: signal.Signals) -> None:
         log.info("stopping", signal=number.name, again=self._stopping.is_set())

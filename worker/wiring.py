@@ -16,16 +16,20 @@ from worker.definitions.app import App
 from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK
 from worker.housekeeping.chores import CALLER_ID, Household
 from worker.housekeeping.outlet import Outlet
+from worker.housekeeping.sampling import Sampler
 from worker.housekeeping.supervise import HousekeepingPlan, supervise_housekeeping
 from worker.lane.observers import Observers
 from worker.lane.shard_lane import LaneRules, ShardLane
 from worker.lane.slots import Slots
 from worker.lane.worker import Worker
 from worker.observe.build import build_info
+from worker.observe.catalogue import Buckets
+from worker.observe.exposition import Exposition
 from worker.observe.health import Health
 from worker.observe.logs import Logs
 from worker.observe.metrics import Metrics
 from worker.observe.server import MetricsServer, Pages
+from worker.observe.sheet import Sheet
 from worker.settings import Settings
 from worker.store.checkup import Demands
 from worker.store.housekeeper import ShardHousekeeper
@@ -37,22 +41,24 @@ from worker.store.shared import SharedStore
 log = structlog.get_logger(__name__)
 
 
-async def run_worker(app: App, settings: Settings) -> int:
+async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
     """Serve `app` until a signal comes; returns the exit code of the process.
+
+    With `sheet_fd` it counts in that file, for a parent that shows it.
 
     Prints one line `READY worker_id=… shards=…` on standard output when it serves. Raises `ConfigurationError` and
     `QueueUnavailable`, but only before that.
     """
     _spare_the_collector()
     worker_id = uuid4().hex[:16]  # 64 random bits; it stands in every held session
-    observers = _observers(settings, worker_id)
+    observers = _observers(settings, worker_id, sheet_fd)
     await _prepare_redis(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(close_completions, app)
         address = stack.enter_context(_pages(settings, observers))
         worker = await stack.enter_async_context(_worker(app, settings, worker_id, observers))
         if settings.housekeeping:
-            await stack.enter_async_context(_housekeeping(settings, observers))
+            await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
         stopping = Stopping(worker)
         with stopping.installed():
             print(f"READY worker_id={worker_id} shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
@@ -133,15 +139,15 @@ def demands_of(settings: Settings) -> Demands:
     )
 
 
-def _observers(settings: Settings, worker_id: str) -> Observers:
+def _observers(settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
     logs = Logs(level=settings.log_level, log_format=settings.log_format, turns=settings.log_turns)
     logs.set_up(worker_id=worker_id)
-    metrics = Metrics(
-        build=build_info(),
-        wait_buckets_s=settings.wait_buckets_s,
-        turn_buckets_s=settings.turn_buckets_s,
-    )
-    return Observers(metrics, Health(stall_s=settings.health_stall_s), logs.turn_line())
+    sheet = Sheet(sheet_fd)
+    metrics = Metrics(sheet, buckets=Buckets.of_settings(settings.wait_buckets_s, settings.turn_buckets_s))
+    health = Health(sheet, stall_s=settings.health_stall_s)
+    metrics.begin()
+    health.begin()
+    return Observers(metrics, health, logs.turn_line())
 
 
 @contextlib.contextmanager
@@ -150,7 +156,9 @@ def _pages(settings: Settings, observers: Observers) -> Generator[str]:
     if settings.metrics_port < 0:
         yield ""
         return
-    pages = Pages(observers.health, observers.metrics.registry, build_info())
+    health, metrics, build = observers.health, observers.metrics, build_info()
+    shown = Exposition([metrics.sheet], buckets=metrics.buckets, build=build, redis_ok=lambda: health.redis_ok)
+    pages = Pages(health, shown.registry(), build)
     server = MetricsServer(pages, host=settings.metrics_host, port=settings.metrics_port)
     server.start()
     try:
@@ -181,7 +189,7 @@ async def _worker(app: App, settings: Settings, worker_id: str, observers: Obser
 
 
 @contextlib.asynccontextmanager
-async def _housekeeping(settings: Settings, observers: Observers) -> AsyncGenerator[None]:
+async def _housekeeping(settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[None]:
     url = settings.redis_url.get_secret_value()
     lease_ms = int(settings.lease_s * 1000)
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
@@ -191,14 +199,16 @@ async def _housekeeping(settings: Settings, observers: Observers) -> AsyncGenera
         redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
     )
     metrics = observers.metrics
-    task = asyncio.create_task(
-        supervise_housekeeping(plan, Household(housekeepers, metrics.cluster, metrics.redis_error, outlet))
-    )
+    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet)
+    sampler = Sampler(household, worker_id)
+    tasks = [asyncio.create_task(supervise_housekeeping(plan, household)), asyncio.create_task(sampler.run())]
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait((task,))
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await sampler.leave()
         for part in (outlet, *housekeepers):
             await part.close()
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 import pytest
 import redis.asyncio as redis_asyncio
@@ -93,8 +92,7 @@ async def test_two_processes_serve_under_one_parent_and_one_that_dies_comes_back
         *("worker", "--app", APP, "--redis-url", redis_url, "--metrics-port", "0", "--processes", "2")
     )
     ready = await parent.ready(within_s=40)
-    ids, metrics = ready["worker_id"].split(","), ready["metrics"].split(",")
-    assert (len(set(ids)), len({urlsplit(url).port for url in metrics})) == (2, 2)
+    assert len(set(ready["worker_id"].split(","))) == 2
     assert ready["shards"] == "1"
     children = _children_of(parent.pid)
     assert len(children) == 2

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.helpers.eventually import eventually
-from worker.supervisor import Patience, Supervisor, worst
+from worker.supervisor import Child, Patience, Supervisor, worst
 
 PATIENCE = Patience(grace_s=20, hard_stop_s=0.1)
 
@@ -44,7 +44,8 @@ def child(code: str, *arguments: str) -> list[str]:
 
 
 def supervise(*commands: list[str]) -> "asyncio.Task[int]":
-    return asyncio.create_task(Supervisor(commands, PATIENCE, first_pause_s=0.01).run())
+    children = [Child(index, command) for index, command in enumerate(commands)]
+    return asyncio.create_task(Supervisor(children, PATIENCE, first_pause_s=0.01).run())
 
 
 async def until_printed(capfd: pytest.CaptureFixture[str], text: str) -> str:
@@ -62,7 +63,7 @@ async def until_printed(capfd: pytest.CaptureFixture[str], text: str) -> str:
 async def test_ready_is_said_once_when_all_children_are(capfd: pytest.CaptureFixture[str]) -> None:
     running = supervise(child(SERVES.format(code=0, index=0)), child(SERVES.format(code=0, index=1)))
     printed = await until_printed(capfd, "\nREADY ")
-    assert printed.splitlines()[-1] == "READY worker_id=w0,w1 shards=1 processes=2"
+    assert printed.splitlines()[-1].startswith("READY worker_id=w0,w1 shards=1 processes=2 pids=")
     assert {line for line in printed.splitlines() if line.startswith("[")} == {
         "[0] READY worker_id=w0 shards=1",
         "[1] READY worker_id=w1 shards=1",

@@ -21,6 +21,7 @@ TYPES = {
     "bans_key": "set",
     "dead_key": "stream",
     "events_key": "stream",
+    "sampler_key": "string",
     "held_key": "set",
     "ops_key": "hash",
     "session_key": "hash",
@@ -34,7 +35,7 @@ TYPES = {
     "shared_key": "hash",
     "applied_key": "hash",
 }
-EXPIRING = {"ops_key", "applied_key"}
+EXPIRING = {"ops_key", "applied_key", "sampler_key"}
 #: these belong to a session: no session hash, no such key; and they expire only while the session is idle
 OF_SESSION = {"session_key", "mailbox_key", "control_key", "history_key", "journal_key", "outbox_key"}
 EXPIRING_WHEN_IDLE = {"session_key", "history_key", "journal_key", "outbox_key"}

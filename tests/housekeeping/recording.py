@@ -11,6 +11,7 @@ QUIET = ClusterSample(
     oldest_waiting_s=0.0,
     workers_live=1,
     sessions_active=0,
+    held=0,
     ready=0,
     delayed=0,
     dead=0,
@@ -22,6 +23,7 @@ class RecordingHousekeeper:
 
     def __init__(self, sample: ClusterSample = QUIET, *, away: bool = False) -> None:
         self.done: list[str] = []
+        self.sampler = ""
         self._sample = sample
         self._away = away
 
@@ -38,6 +40,17 @@ class RecordingHousekeeper:
         self._note("sample")
         return self._sample
 
+    async def become_sampler(self, caller_id: str, life_ms: int, *, insists: bool) -> bool:
+        assert life_ms > 0
+        if self._away:
+            raise QueueUnavailable("no server")
+        self.sampler = caller_id if insists else self.sampler or caller_id
+        return self.sampler == caller_id
+
+    async def leave_sampling(self, caller_id: str) -> None:
+        if self.sampler == caller_id:
+            self.sampler = ""
+
     def _note(self, chore: str) -> int:
         if self._away:
             raise QueueUnavailable("no server")
@@ -50,7 +63,7 @@ class Seen:
 
     def __init__(self, *housekeepers: RecordingHousekeeper, outlet: Outlet | None = None) -> None:
         self.housekeepers = housekeepers or (RecordingHousekeeper(),)
-        self.samples: list[ClusterSample] = []
+        self.samples: list[ClusterSample | None] = []
         self.unavailable: list[str] = []
         self.household = Household(self.housekeepers, self.samples.append, self.unavailable.append, outlet)
 

@@ -1,16 +1,13 @@
 """A chore goes over all shards, and one shard that is away does not stop it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
-from tests.housekeeping.recording import QUIET, RecordingHousekeeper, Seen
+from tests.housekeeping.recording import RecordingHousekeeper, Seen
 from worker.housekeeping.chores import (
     HOUSEHOLD,
-    joined,
     reclaim_dead_workers,
-    sample_gauges,
     sweep_expired_sessions,
     timetable,
     trim_streams,
@@ -44,33 +41,12 @@ async def test_a_bug_in_a_chore_is_not_taken_for_an_outage() -> None:
     assert seen.unavailable == []
 
 
-async def test_the_sample_covers_all_shards() -> None:
-    one = replace(QUIET, stream_length=3, stream_lag=1, oldest_waiting_s=2.0, sessions_active=5, workers_live=4)
-    two = replace(QUIET, stream_length=4, stream_lag=2, oldest_waiting_s=9.0, sessions_active=6, workers_live=4)
-    seen = Seen(RecordingHousekeeper(one), RecordingHousekeeper(two))
-    assert await sample_gauges({HOUSEHOLD: seen.household}) == 2
-    (sample,) = seen.samples
-    assert (sample.stream_length, sample.stream_lag, sample.oldest_waiting_s) == (7, 3, 9.0)
-    assert (sample.sessions_active, sample.workers_live) == (11, 4)
-
-
-async def test_half_a_sample_is_not_shown() -> None:
-    seen = Seen(RecordingHousekeeper(), RecordingHousekeeper(away=True))
-    assert await sample_gauges({HOUSEHOLD: seen.household}) == 1
-    assert seen.samples == []
-
-
-def test_a_lag_that_one_shard_does_not_know_is_unknown() -> None:
-    assert joined([QUIET, replace(QUIET, stream_lag=None)]).stream_lag is None
-
-
 def test_each_chore_is_one_job_for_all_workers_with_the_namespace_in_its_name() -> None:
     jobs = timetable("shop", sweep_every_s=2)
     assert [job.name for job in jobs] == [
         "shop:sweep_expired_sessions",
         "shop:reclaim_dead_workers",
         "shop:trim_streams",
-        "shop:sample_gauges",
     ]
     assert all(job.unique and job.max_tries == 1 and job.keep_result_s == 0 for job in jobs)
     assert jobs[0].second == set(range(0, 60, 2))

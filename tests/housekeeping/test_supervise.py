@@ -55,8 +55,6 @@ async def test_however_many_workers_run_each_tick_is_done_once(
         return sweeps == await ticks(redis, "sweep_expired_sessions")
 
     await eventually(sweeps_and_ticks, within_s=20)
-    await eventually(lambda: sum(worker.count("sample") for worker in workers) >= 1, within_s=20)
-    assert sum(worker.count("sample") for worker in workers) == await ticks(redis, "sample_gauges")
 
 
 @pytest.mark.unguarded_keyspace  # arq keeps its queue outside the keyspace

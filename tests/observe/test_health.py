@@ -19,7 +19,7 @@ class Clock:
 
 def working(clock: Clock) -> Health:
     health = Health(stall_s=10, now=clock)
-    health.registered = True
+    health.has_registered()
     health.redis_answered()
     return health
 
@@ -80,7 +80,7 @@ def test_an_old_answer_of_redis_does_not_count() -> None:
 
 def test_a_draining_worker_is_live_but_gets_no_work() -> None:
     health = working(Clock())
-    health.draining = True
+    health.drains()
     assert health.live()[0]
     assert health.ready() == (False, "draining")
 

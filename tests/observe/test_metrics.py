@@ -1,69 +1,33 @@
-"""Figures are read here as a Prometheus server reads them."""
+"""Every figure has its method, its name and its place in the documentation."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
-from worker.core.cluster_sample import ClusterSample
-from worker.observe import metrics as metrics_module
-from worker.observe.metrics import CLUSTER_GAUGES, Metrics
+from tests.observe.scraping import SAMPLE, figures, registry_of, text_of, used
+from worker.observe import levels as levels_module
+from worker.observe.catalogue import Buckets
+from worker.observe.metrics import Metrics
 
 #: what counts things and has no unit
-COUNTS = {"slots", "inflight", "stream_length", "stream_lag", "workers_live", "dead_letters"}
-COUNTS |= {"sessions_active", "sessions_ready", "sessions_delayed"}
+COUNTS = {"slots", "inflight", "processes", "redis_up", "stream_length", "stream_lag", "workers_live", "dead_letters"}
+COUNTS |= {"sessions_active", "sessions_held", "sessions_ready", "sessions_delayed"}
 UNITS = re.compile(r"_(total|seconds|bytes|info)$")
-
-SAMPLE = ClusterSample(
-    stream_length=7,
-    stream_lag=5,
-    oldest_waiting_s=1.5,
-    workers_live=2,
-    sessions_active=10,
-    ready=3,
-    delayed=4,
-    dead=6,
-)
 
 
 def scrape(metrics: Metrics) -> dict[str, float]:
-    """Return sample name with its labels -> value, as a Prometheus server reads it."""
-    text = generate_latest(metrics.registry).decode()
-    return {
-        sample.name + "".join(f"[{key}={value}]" for key, value in sorted(sample.labels.items())): sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
-
-
-def used(metrics: Metrics) -> Metrics:
-    """Touch every figure once."""
-    metrics.admitted({"accepted": 3, "deduplicated": 2, "rejected:mailbox_full": 1, "dead:malformed": 4})
-    metrics.turn_finished("support", "completed", 0.004, 0.5)
-    metrics.buried("attempts_exhausted")
-    metrics.redelivered(2)
-    metrics.fenced(3)
-    metrics.lease_lost()
-    metrics.redis_error("commit")
-    metrics.session_opened("support")
-    metrics.session_disposed("support", "ttl")
-    metrics.policy_refused("polite", "input")
-    metrics.events_published(3)
-    metrics.claim_cycle()
-    metrics.callback_error("on_dispose")
-    metrics.slots(3, 10)
-    metrics.loop_lag(0.25)
-    metrics.cluster(SAMPLE)
-    return metrics
+    return figures(registry_of(metrics))
 
 
 def test_each_method_moves_its_figure() -> None:
-    seen = scrape(used(Metrics(build={"version": "1.2"})))
+    seen = scrape(used(Metrics()))
     expected = {
-        "swarmline_build_info[version=1.2]": 1,
-        "swarmline_requests_admitted_total": 3,
+        "swarmline_build_info[protocol=1][version=1.2]": 1,
+        "swarmline_requests_enqueued_total[kind=execute][swarm=support]": 3,
+        "swarmline_requests_enqueued_total[kind=ban][swarm=support]": 1,
+        "swarmline_requests_completed_total[outcome=rejected][swarm=support]": 1,
         "swarmline_requests_deduplicated_total": 2,
         "swarmline_requests_rejected_total[reason=mailbox_full]": 1,
         "swarmline_requests_dead_total[reason=malformed]": 4,
@@ -79,7 +43,19 @@ def test_each_method_moves_its_figure() -> None:
         "swarmline_sessions_opened_total[swarm=support]": 1,
         "swarmline_sessions_disposed_total[reason=ttl][swarm=support]": 1,
         "swarmline_policy_rejections_total[direction=input][policy=polite]": 1,
-        "swarmline_events_published_total": 3,
+        "swarmline_events_published_total[channel=bus]": 3,
+        "swarmline_events_published_total[channel=client]": 2,
+        "swarmline_events_published_total[channel=reply]": 1,
+        "swarmline_events_no_subscriber_total": 4,
+        "swarmline_time_to_first_emit_seconds_sum[swarm=support]": 0.02,
+        "swarmline_model_call_duration_seconds_sum[agent=triage][model=echo][outcome=ok]": 0.3,
+        "swarmline_model_tokens_total[direction=input]": 100,
+        "swarmline_tool_duration_seconds_count[outcome=timeout][tool=order_status]": 1,
+        "swarmline_handoffs_total[from=triage][to=sales]": 1,
+        "swarmline_process_starts_total": 1,
+        "swarmline_processes": 1,
+        "swarmline_redis_up": 1,
+        "swarmline_sessions_held": 8,
         "swarmline_claim_cycles_total": 1,
         "swarmline_callback_errors_total[callback=on_dispose]": 1,
         "swarmline_slots[state=used]": 3,
@@ -99,7 +75,7 @@ def test_each_method_moves_its_figure() -> None:
 
 
 def test_a_value_falls_in_the_first_bucket_that_holds_it() -> None:
-    metrics = Metrics(turn_buckets_s=(0.1, 1.0), wait_buckets_s=(1.0,))
+    metrics = Metrics(buckets=Buckets(wait=(1.0,), turn=(0.1, 1.0)))
     for duration_s in (0.05, 0.1, 0.5, 7.0):
         metrics.turn_finished("s", "failed", 0.0, duration_s)
     seen = scrape(metrics)
@@ -109,7 +85,7 @@ def test_a_value_falls_in_the_first_bucket_that_holds_it() -> None:
 
 
 def test_names_end_in_base_units_and_start_with_the_prefix() -> None:
-    text = generate_latest(used(Metrics()).registry).decode()
+    text = text_of(used(Metrics()))
     names = re.findall(r"^# TYPE (\S+)", text, re.MULTILINE)
     assert names
     for name in names:
@@ -118,9 +94,11 @@ def test_names_end_in_base_units_and_start_with_the_prefix() -> None:
 
 
 def test_no_label_could_hold_a_client() -> None:
-    text = generate_latest(used(Metrics()).registry).decode()
+    text = text_of(used(Metrics()))
     labels = set(re.findall(r'[{,](\w+)="', text))
-    assert labels == {"swarm", "outcome", "reason", "op", "policy", "direction", "callback", "state", "le"}
+    assert labels == {"swarm", "outcome", "reason", "op", "policy", "direction", "callback", "state", "le"} | {
+        *("kind", "channel", "agent", "model", "tool", "from", "to", "version", "protocol")
+    }
 
 
 def test_counters_without_labels_are_there_before_anything_happened() -> None:
@@ -129,8 +107,7 @@ def test_counters_without_labels_are_there_before_anything_happened() -> None:
 
 def test_an_unknown_lag_is_left_out_instead_of_shown_as_zero() -> None:
     metrics = Metrics()
-    values = {field: getattr(SAMPLE, field) for field, _ in CLUSTER_GAUGES.values()} | {"stream_lag": None}
-    metrics.cluster(ClusterSample(**values))
+    metrics.cluster(replace(SAMPLE, stream_lag=None))
     seen = scrape(metrics)
     assert "swarmline_stream_lag" not in seen
     assert seen["swarmline_stream_length"] == 7
@@ -138,8 +115,8 @@ def test_an_unknown_lag_is_left_out_instead_of_shown_as_zero() -> None:
 
 def test_an_old_sample_of_the_cluster_is_no_longer_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr(metrics_module, "monotonic", lambda: now)
-    metrics = Metrics(sample_fresh_s=20)
+    monkeypatch.setattr(levels_module, "monotonic", lambda: now)
+    metrics = Metrics()
     metrics.cluster(SAMPLE)
     now = 119.0
     assert "swarmline_workers_live" in scrape(metrics)
@@ -154,7 +131,7 @@ def test_two_workers_in_one_process_keep_their_figures_apart() -> None:
 
 
 def test_the_page_of_metrics_names_all_of_them_and_no_other() -> None:
-    text = generate_latest(used(Metrics()).registry).decode()
+    text = text_of(used(Metrics()))
     served = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     assert set(re.findall(r"^\| `(swarmline_\w+)`", page, re.MULTILINE)) == served

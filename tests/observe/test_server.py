@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.helpers.eventually import eventually_sync
+from tests.observe.scraping import registry_of
 from worker.errors import ConfigurationError
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
@@ -26,12 +27,12 @@ def health() -> Health:
 
 @pytest.fixture
 def metrics() -> Metrics:
-    return Metrics(build=VERSION)
+    return Metrics()
 
 
 @pytest.fixture
 def server(health: Health, metrics: Metrics) -> Iterator[MetricsServer]:
-    with MetricsServer(Pages(health, metrics.registry, VERSION), host="127.0.0.1", port=0) as server:
+    with MetricsServer(Pages(health, registry_of(metrics), VERSION), host="127.0.0.1", port=0) as server:
         yield server
 
 
@@ -56,7 +57,7 @@ def test_a_scrape_shows_the_worker_and_its_process(server: MetricsServer, metric
 def test_probes_answer_with_a_status_and_a_reason(server: MetricsServer, health: Health) -> None:
     assert get(server, "/startupz") == (503, "not yet registered\n")
     assert get(server, "/readyz") == (503, "not yet registered\n")
-    health.registered = True
+    health.has_registered()
     health.redis_answered()
     health.beat()
     health.claim_cycle()
@@ -74,7 +75,7 @@ def test_other_paths_and_methods_are_refused(server: MetricsServer) -> None:
     assert get(server, "/")[0] == 404
     assert get(server, "/livez/../metrics")[0] == 404
     assert get(server, "/metrics", "POST")[0] == 501
-    assert get(server, "/livez", "HEAD") == (200, "")
+    assert get(server, "/version", "HEAD") == (200, "")
 
 
 def test_probes_answer_while_the_event_loop_is_wedged(server: MetricsServer) -> None:
@@ -99,11 +100,11 @@ def test_probes_answer_while_the_event_loop_is_wedged(server: MetricsServer) -> 
 def test_a_busy_port_is_a_fault_of_the_configuration_that_says_what_to_do(server: MetricsServer) -> None:
     port = urlsplit(server.url).port or 0
     with pytest.raises(ConfigurationError, match=f"127.0.0.1:{port} .*--metrics-port"):
-        MetricsServer(Pages(Health(), Metrics().registry, VERSION), host="127.0.0.1", port=port)
+        MetricsServer(Pages(Health(), registry_of(Metrics()), VERSION), host="127.0.0.1", port=port)
 
 
 def test_a_closed_server_gives_its_port_back(health: Health, metrics: Metrics) -> None:
-    pages = Pages(health, metrics.registry, VERSION)
+    pages = Pages(health, registry_of(metrics), VERSION)
     with MetricsServer(pages, host="127.0.0.1", port=0) as first:
         port = urlsplit(first.url).port or 0
     with MetricsServer(pages, host="127.0.0.1", port=port) as second:
@@ -120,6 +121,6 @@ def test_a_client_that_never_speaks_does_not_keep_others_waiting(server: Metrics
 
 
 def test_what_is_no_worker_has_no_probes(metrics: Metrics) -> None:
-    with MetricsServer(Pages(None, metrics.registry, VERSION), host="127.0.0.1", port=0) as server:
+    with MetricsServer(Pages(None, registry_of(metrics), VERSION), host="127.0.0.1", port=0) as server:
         assert get(server, "/metrics")[0] == 200
         assert get(server, "/livez")[0] == 404

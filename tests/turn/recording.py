@@ -11,6 +11,7 @@ from worker import Agent, CompletionMessage, CompletionRequest, Swarm
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session
 from worker.core.shared import SharedChange, SharedValue
+from worker.observe.metrics import Metrics
 from worker.turn.corridor import open_turn, take_turn
 from worker.turn.port import Finished, OpenTurn
 
@@ -31,6 +32,7 @@ class RecordingPort:
         self.shared_states: dict[str, tuple[int, str]] = {}
         self.applied: dict[tuple[str, str, int], str] = {}
         self.line = asyncio.Lock()
+        self.metrics = Metrics()
 
     async def flush(self, turn: OpenTurn) -> None:
         self.calls.append("flush")
@@ -69,6 +71,9 @@ class RecordingPort:
     def publish_delta(self, turn: OpenTurn, text: str) -> None:
         assert turn.port is self
         self.deltas.append(text)
+
+    def spoke(self) -> None:
+        self.calls.append("spoke")
 
     def note(self, name: str) -> None:
         self.notes.append(name)

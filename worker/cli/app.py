@@ -7,6 +7,7 @@ from worker.cli.check import check
 from worker.cli.config import config
 from worker.cli.demo import demo
 from worker.cli.doctor import doctor
+from worker.cli.exporter import exporter
 from worker.cli.send import send
 from worker.cli.tail import tail
 from worker.cli.version import version
@@ -20,6 +21,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and with them passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, worker, send, tail, check, doctor, bench, version):
+for verb in (demo, worker, exporter, send, tail, check, doctor, bench, version):
     app.command(verb.__name__)(verb)
 app.add_typer(config, name="config")

@@ -18,7 +18,7 @@ ALWAYS = (
     "swarmline_requests_deduplicated_total",
 )
 SHOWN = (
-    "swarmline_requests_admitted_total",
+    "swarmline_requests_enqueued_total",
     "swarmline_requests_completed_total",
     "swarmline_policy_rejections_total",
     "swarmline_sessions_opened_total",

@@ -1,7 +1,5 @@
 """`swarmline worker`: serve an application until told to stop."""
 
-import sys
-from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -32,6 +30,7 @@ Strict = Annotated[
     bool | None, typer.Option("--strict/--no-strict", help="Refuse where it would only warn.", show_default=False)
 ]
 LogLevel = Annotated[str | None, typer.Option("--log-level", help="DEBUG, INFO, WARNING or ERROR.", show_default=False)]
+SheetFd = Annotated[int, typer.Option("--sheet-fd", help="Where a child of --processes counts.", hidden=True)]
 
 
 def worker(
@@ -48,6 +47,7 @@ def worker(
     housekeeping: Housekeeping = None,
     strict: Strict = None,
     log_level: LogLevel = None,
+    sheet_fd: SheetFd = -1,
 ) -> None:
     """Serve an application; all settings of docs/settings.md can also come from the environment."""
     options = {
@@ -63,43 +63,18 @@ def worker(
         "log_level": log_level,
     }
     settings = load_settings(options)
-    code = serve(application, settings) if processes == 1 else supervise(application, settings, options, processes)
-    raise typer.Exit(code)
+    if processes > 1:
+        from worker.cli.processes import supervise
+
+        raise typer.Exit(supervise(application, settings, options, processes))
+    raise typer.Exit(serve(application, settings, sheet_fd))
 
 
-def serve(application: str, settings: Settings) -> int:
+def serve(application: str, settings: Settings, sheet_fd: int) -> int:
     """Serve in this process; returns the exit code."""
     import uvloop
 
     from worker.cli.load import load_app
     from worker.wiring import run_worker
 
-    return uvloop.run(run_worker(load_app(application), settings))
-
-
-def supervise(application: str, settings: Settings, options: Mapping[str, object], processes: int) -> int:
-    """Serve in `processes` child processes, each a fresh interpreter; returns the exit code."""
-    import asyncio
-
-    from worker.embedded.orphans import dying_with_parent
-    from worker.observe.logs import Logs
-    from worker.supervisor import Patience, Supervisor
-
-    Logs(level=settings.log_level, log_format=settings.log_format).set_up(process="supervisor")
-    commands = [child_command(application, settings, options, index) for index in range(processes)]
-    patience = Patience(grace_s=settings.shutdown_grace_s, hard_stop_s=settings.hard_stop_s)
-    return asyncio.run(Supervisor(commands, patience, before_exec=dying_with_parent()).run())
-
-
-def child_command(application: str, settings: Settings, options: Mapping[str, object], index: int) -> list[str]:
-    """Return the command of the child with this index: the options that were typed, and a metrics port of its own."""
-    port = settings.metrics_port
-    typed = dict(options) | {"metrics_port": port + index if port > 0 else port}
-    command = [sys.executable, "-m", "worker", "worker", "--app", application]
-    for name, value in typed.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            command.append(f"--{flag}" if value else f"--no-{flag}")
-        elif value is not None:
-            command += [f"--{flag}", str(value)]
-    return command
+    return uvloop.run(run_worker(load_app(application), settings, sheet_fd))

@@ -12,6 +12,7 @@ class ClusterSample:
     oldest_waiting_s: float
     workers_live: int
     sessions_active: int
+    held: int
     ready: int
     delayed: int
     dead: int

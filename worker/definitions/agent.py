@@ -67,6 +67,12 @@ class Agent:
         return method if method is not None else self.completion  # pyright: ignore[reportReturnType] - checked by App
 
     @cached_property
+    def model(self) -> str:
+        """Return what metrics call the model: the `model` of its adapter, else the kind of adapter."""
+        model = getattr(self.completion, "model", None)
+        return model if isinstance(model, str) else type(self.completion).__name__
+
+    @cached_property
     def all_tools(self) -> tuple[Tool, ...]:
         """Return the agent's own tools and those that its hand-offs give it."""
         return (*self.tools, *(handoff_tool(target) for target in self.handoffs))

@@ -9,8 +9,8 @@ from collections.abc import Callable
 PR_SET_PDEATHSIG = 1
 
 
-def dying_with_parent() -> Callable[[], None] | None:
-    """Return a `preexec_fn` for subprocess.Popen that has the kernel kill the child when its parent dies.
+def dying_with_parent(number: int = signal.SIGKILL) -> Callable[[], None] | None:
+    """Return a `preexec_fn` for subprocess.Popen that has the kernel signal the child when its parent dies.
 
     Linux only; None elsewhere. The kernel watches the *thread* that starts the child, so start it from one that lives
     as long as the child should, normally the main thread.
@@ -22,7 +22,7 @@ def dying_with_parent() -> Callable[[], None] | None:
     parent_pid = os.getpid()
 
     def die_with_parent() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(PR_SET_PDEATHSIG, number)
         # The parent may have died between the fork and the line above: then no signal ever comes.
         if os.getppid() != parent_pid:
             os._exit(1)

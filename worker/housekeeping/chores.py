@@ -19,7 +19,6 @@ HOUSEHOLD = "household"
 CALLER_ID = "housekeeping"
 RECLAIM_EVERY_S = 2
 TRIM_EVERY_S = 15
-SAMPLE_EVERY_S = 5
 CHORE_TIMEOUT_S = 20
 
 T = TypeVar("T")
@@ -46,13 +45,22 @@ class Housekeeper(Protocol):
         """Return the figures of the shard."""
         ...
 
+    async def become_sampler(self, caller_id: str, life_ms: int, *, insists: bool) -> bool:
+        """Take or keep the place of who shows the figures of the cluster; tell whether it is ours."""
+        ...
+
+    async def leave_sampling(self, caller_id: str) -> None:
+        """Give up that place."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Household:
     """All shards, and whom to tell."""
 
     housekeepers: Sequence[Housekeeper]
-    on_sample: Callable[[ClusterSample], None]
+    #: None: another process shows the figures
+    on_sample: Callable[[ClusterSample | None], None]
     #: called with the name of a chore that found no Redis
     on_unavailable: Callable[[str], None]
     #: where kept requests go at their time; None = this worker sends none
@@ -63,44 +71,17 @@ class Household:
 
 async def sweep_expired_sessions(context: Mapping[str, Any]) -> int:
     """Ask idle sessions whose time is over to dispose; returns how many."""
-    return sum(await _on_all_shards(context, "sweep", lambda shard: shard.sweep()))
+    return sum(await on_all_shards(context, "sweep", lambda shard: shard.sweep()))
 
 
 async def reclaim_dead_workers(context: Mapping[str, Any]) -> int:
     """Put the sessions of dead workers back, as second line: every claim and renewal does it too."""
-    return sum(await _on_all_shards(context, "reclaim", lambda shard: shard.reclaim()))
+    return sum(await on_all_shards(context, "reclaim", lambda shard: shard.reclaim()))
 
 
 async def trim_streams(context: Mapping[str, Any]) -> int:
     """Drop admitted entries, so that what people said does not outlive their sessions; returns how many."""
-    return sum(await _on_all_shards(context, "trim", lambda shard: shard.trim()))
-
-
-async def sample_gauges(context: Mapping[str, Any]) -> int:
-    """Take the figures of the whole cluster; nothing is shown if a shard did not answer. Returns how many answered."""
-    household: Household = context[HOUSEHOLD]
-    samples = await _on_all_shards(context, "sample", lambda shard: shard.sample())
-    if len(samples) == len(household.housekeepers):
-        household.on_sample(joined(samples))
-    return len(samples)
-
-
-def joined(samples: Sequence[ClusterSample]) -> ClusterSample:
-    """Return the figures of all shards as one sample.
-
-    A worker is registered in every shard, so workers are not added up; the lag is unknown if one shard's is.
-    """
-    lags = [sample.stream_lag for sample in samples]
-    return ClusterSample(
-        stream_length=sum(sample.stream_length for sample in samples),
-        stream_lag=None if None in lags else sum(lag or 0 for lag in lags),
-        oldest_waiting_s=max(sample.oldest_waiting_s for sample in samples),
-        workers_live=max(sample.workers_live for sample in samples),
-        sessions_active=sum(sample.sessions_active for sample in samples),
-        ready=sum(sample.ready for sample in samples),
-        delayed=sum(sample.delayed for sample in samples),
-        dead=sum(sample.dead for sample in samples),
-    )
+    return sum(await on_all_shards(context, "trim", lambda shard: shard.trim()))
 
 
 def timetable(namespace: str, *, sweep_every_s: int) -> list[CronJob]:
@@ -113,7 +94,6 @@ def timetable(namespace: str, *, sweep_every_s: int) -> list[CronJob]:
         (sweep_expired_sessions, sweep_every_s),
         (reclaim_dead_workers, RECLAIM_EVERY_S),
         (trim_streams, TRIM_EVERY_S),
-        (sample_gauges, SAMPLE_EVERY_S),
     )
     return [
         cron(
@@ -129,7 +109,7 @@ def timetable(namespace: str, *, sweep_every_s: int) -> list[CronJob]:
     ]
 
 
-async def _on_all_shards(
+async def on_all_shards(
     context: Mapping[str, Any], chore: str, do: Callable[[Housekeeper], Coroutine[Any, Any, T]]
 ) -> list[T]:
     """Return what the shards answered; one that is away must not stop the work on the others."""

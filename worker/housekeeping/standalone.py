@@ -4,48 +4,39 @@ Together with workers that run with `--no-housekeeping` the figures of the clust
 An entry point like the `swarmline` command: it reads the environment and builds what it needs.
 """
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-import structlog
 from arq.connections import RedisSettings
 
-from schemas.keyspace import ShardKeys
-from worker.housekeeping.chores import CALLER_ID, Household
+from worker.housekeeping.chores import Household
+from worker.housekeeping.exporting import exporting, housekeepers_of
 from worker.housekeeping.outlet import Outlet
 from worker.housekeeping.supervise import HousekeepingPlan, worker_options
-from worker.observe.build import build_info
 from worker.observe.metrics import Metrics
-from worker.observe.server import MetricsServer, Pages
-from worker.settings import Settings, load_settings
-from worker.store.housekeeper import ShardHousekeeper
-
-log = structlog.get_logger(__name__)
+from worker.settings import load_settings
 
 
 def worker_settings() -> dict[str, Any]:
     """Return the settings of an arq worker as arq's command takes them; raises ConfigurationError."""
     settings = load_settings()
-    metrics = Metrics(build=build_info())
-    housekeepers = _housekeepers(settings)
+    metrics = Metrics()
+    housekeepers = housekeepers_of(settings)
     outlet = Outlet(settings.redis_url.get_secret_value(), settings.namespace, settings.shards)
     household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet)
     plan = HousekeepingPlan(
         redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
     )
 
-    async def open_metrics(context: dict[str, Any]) -> None:
-        if settings.metrics_port >= 0:
-            pages = Pages(None, metrics.registry, build_info())
-            server = MetricsServer(pages, host=settings.metrics_host, port=settings.metrics_port)
-            server.start()
-            context["metrics_server"] = server
-            log.info("serving_metrics", url=server.url)
+    stack = contextlib.AsyncExitStack()
 
-    async def close_all(context: Mapping[str, Any]) -> None:
-        if server := context.get("metrics_server"):
-            server.close()
+    async def open_metrics(_context: dict[str, Any]) -> None:
+        await stack.enter_async_context(exporting(settings, housekeepers, metrics))
+
+    async def close_all(_context: Mapping[str, Any]) -> None:
+        await stack.aclose()
         for part in (outlet, *housekeepers):
             await part.close()
 
@@ -64,9 +55,3 @@ def redis_settings(url: str) -> RedisSettings:
     settings.username = unquote(parts.username) if parts.username else None
     settings.password = unquote(parts.password) if parts.password else None
     return settings
-
-
-def _housekeepers(settings: Settings) -> list[ShardHousekeeper]:
-    url, lease_ms = settings.redis_url.get_secret_value(), int(settings.lease_s * 1000)
-    shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
-    return [ShardHousekeeper(url, keys, CALLER_ID, lease_ms) for keys in shards]

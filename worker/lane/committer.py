@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from worker.lane.outage import Outage
 from worker.store.claims import NoLease
@@ -19,11 +19,11 @@ MAX_BYTES = 4 << 20
 class Committer:
     """One commit call under way at most; no timer, so grouping adds no latency."""
 
-    def __init__(self, store: ShardStore, outage: Outage, on_hints: Callable[[Sequence[str]], None]) -> None:
-        """Commit through `store`; `on_hints` gets the held sids that have control waiting."""
+    def __init__(self, store: ShardStore, outage: Outage, on_answer: Callable[[FencedAnswer], None]) -> None:
+        """Commit through `store`; `on_answer` gets every answer."""
         self._store = store
         self._outage = outage
-        self._on_hints = on_hints
+        self._on_answer = on_answer
         self._waiting: deque[tuple[FinishedTurn, Confirm]] = deque()
         self._wake = asyncio.Event()
         self._op_number = 0
@@ -59,5 +59,4 @@ class Committer:
             answer = FencedAnswer([CommitStatus.FENCED] * len(group), [])
         for (_, confirm), status in zip(group, answer.statuses, strict=True):
             confirm(status)
-        if answer.hints:
-            self._on_hints(answer.hints)
+        self._on_answer(answer)

@@ -151,7 +151,7 @@ class Executor:
 
         def confirm(status: CommitStatus) -> None:
             if status is CommitStatus.OK:
-                self._observers.committed(held, item, ended.finished, wait_s, duration_s)
+                self._observers.committed(held, item, ended, wait_s, duration_s)
                 if ended.turn.shared_changed:
                     self._services.shared.committed(ended.turn.request.request_id, ended.turn.shared_changed)
             self._confirmed(held, status, release=release)

@@ -1,7 +1,7 @@
 """Send live output of running turns in groups: emits, bus events and finished steps, fenced like a commit."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from worker.errors import Fenced
@@ -25,11 +25,11 @@ class _Pending:
 class Flusher:
     """One flush call under way at most; what is asked for meanwhile goes out with the next."""
 
-    def __init__(self, store: ShardStore, outage: Outage, on_hints: Callable[[Sequence[str]], None]) -> None:
-        """Flush through `store`; `on_hints` gets the held sids that have control waiting."""
+    def __init__(self, store: ShardStore, outage: Outage, on_answer: Callable[[FencedAnswer], None]) -> None:
+        """Flush through `store`; `on_answer` gets every answer."""
         self._store = store
         self._outage = outage
-        self._on_hints = on_hints
+        self._on_answer = on_answer
         self._waiting: dict[str, _Pending] = {}
         self._wake = asyncio.Event()
         self._op_number = 0
@@ -61,8 +61,7 @@ class Flusher:
             answer = FencedAnswer([CommitStatus.FENCED] * len(group), [])
         for pending, status in zip(group, answer.statuses, strict=True):
             _settle(pending.done, status)
-        if answer.hints:
-            self._on_hints(answer.hints)
+        self._on_answer(answer)
 
 
 def _take_output(pending: _Pending) -> LiveOutput:

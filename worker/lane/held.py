@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from worker.clock import monotonic
 from worker.core.session import Session
 from worker.core.shared import SharedChange, SharedValue
 from worker.definitions.swarm import Swarm
@@ -45,6 +46,7 @@ class HeldSession:
     __slots__ = (
         "_confirmed",
         "_services",
+        "_silent_since",
         "beside",
         "claimed",
         "control_lock",
@@ -91,6 +93,8 @@ class HeldSession:
         #: live output on its way; the commit waits for it
         self.flushing: asyncio.Future[None] | None = None
         self._confirmed: asyncio.Event | None = None
+        #: when the turn began that has not said anything yet; 0 = it has
+        self._silent_since = 0.0
 
     @property
     def is_suspect(self) -> bool:
@@ -108,6 +112,7 @@ class HeldSession:
         self.turn = turn
         self.deltas_sent = 0
         self.journaled = False
+        self._silent_since = monotonic()
 
     @property
     def may_write(self) -> bool:
@@ -180,6 +185,18 @@ class HeldSession:
         if self._services.lease.is_fresh and not self.lost:
             self._services.deltas.publish(self.claimed.sid, turn, self.deltas_sent, text)
             self.deltas_sent += 1
+            self.spoke()
+
+    def spoke(self) -> None:
+        """Measure how long the client waited for the first output of the turn."""
+        if self._silent_since:
+            self.metrics.first_emit(self.swarm.name, monotonic() - self._silent_since)
+            self._silent_since = 0.0
+
+    @property
+    def metrics(self) -> Metrics:
+        """Return where its turns count what they do."""
+        return self._services.metrics
 
     def note(self, name: str) -> None:
         """Count something that the turn survived."""

@@ -77,8 +77,8 @@ class Intake:
         self._observers.health.claim_cycle()
         metrics = self._observers.metrics
         metrics.claim_cycle()
-        if claim.verdicts:
-            metrics.admitted(claim.verdicts)
+        if claim.counted:
+            metrics.admitted(claim.counted)
         if claim.redelivered:
             metrics.redelivered(claim.redelivered)
         for sid, key in claim.set_aside:

@@ -6,11 +6,11 @@ import structlog
 
 from worker.core.outcome import Refused
 from worker.lane.held import HeldSession
+from worker.lane.steps import INTERNAL, Ended
 from worker.observe.health import Health
 from worker.observe.logs import TurnLine
 from worker.observe.metrics import Metrics
 from worker.store.commits import CommitStatus, FinishedTurn, Source
-from worker.turn.port import Finished
 
 log = structlog.get_logger(__name__)
 
@@ -35,25 +35,34 @@ class Observers:
             "session_set_aside", sid=sid, key=key, reason="the key was overwritten by somebody: mend or delete it"
         )
 
-    def committed(
-        self, held: HeldSession, item: FinishedTurn, finished: Finished, wait_s: float, duration_s: float
-    ) -> None:
+    def committed(self, held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
-        claimed = held.claimed
-        for status in [one.status for one in finished.together] or (finished.status,):
-            self.metrics.turn_finished(claimed.swarm_name, status, wait_s, duration_s)
-        request_id, _, _, is_turn = item.requests[-1]
+        claimed, (turn, finished) = held.claimed, ended
+        request_id, reply, reply_to, is_turn = item.requests[-1]
+        # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
+        if finished.together:
+            for one in finished.together:
+                self.metrics.turn_finished(claimed.swarm_name, one.status, wait_s, duration_s)
+            reply_tos = sum(ended.reply_to != "" for ended in item.requests)
+            self.metrics.published(len(item.events), len(turn.emits) + len(item.requests), reply_tos)
+        elif reply:
+            self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
+            self.metrics.published(len(item.events), len(turn.emits) + 1, int(reply_to != ""))
         is_control = item.source is Source.CONTROL
         self.turn_line(claimed.client_id, claimed.swarm_name, request_id, claimed.fence, finished.status, duration_s)
         # What used up no turn of its own, such as an expired request, still names the last one.
         if item.turn == 1 and item.opens and is_turn and not is_control:
             self.metrics.session_opened(claimed.swarm_name)
         if item.dispose:
-            self.metrics.session_disposed(claimed.swarm_name, "ttl" if request_id.startswith("~") else "request")
+            self.metrics.session_disposed(claimed.swarm_name, _reason(request_id, is_forced=is_control))
         if finished.dead_reason:
-            self.metrics.buried(finished.dead_reason)
+            self.metrics.buried(finished.dead_reason, len(item.requests))
         if isinstance(finished.outcome, Refused):
             direction = "output" if finished.records or is_control else "input"
             self.metrics.policy_refused(finished.outcome.policy_name, direction)
-        if item.events:
-            self.metrics.events_published(len(item.events))
+
+
+def _reason(request_id: str, *, is_forced: bool) -> str:
+    if request_id.startswith(INTERNAL):
+        return "ttl"
+    return "force" if is_forced else "request"

@@ -5,18 +5,18 @@ from collections.abc import Callable, Sequence
 
 from worker.lane.outage import Outage
 from worker.store.claims import NoLease
-from worker.store.commits import HandBack
+from worker.store.commits import FencedAnswer, HandBack
 from worker.store.shard import ShardStore
 
 
 class Releaser:
     """One release call under way at most, each with a number of its own."""
 
-    def __init__(self, store: ShardStore, outage: Outage, on_hints: Callable[[Sequence[str]], None]) -> None:
-        """Release through `store`; `on_hints` gets the held sids that have control waiting."""
+    def __init__(self, store: ShardStore, outage: Outage, on_answer: Callable[[FencedAnswer], None]) -> None:
+        """Release through `store`; `on_answer` gets every answer."""
         self._store = store
         self._outage = outage
-        self._on_hints = on_hints
+        self._on_answer = on_answer
         self._one_at_a_time = asyncio.Lock()
         self._op_number = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -31,8 +31,7 @@ class Releaser:
                 )
             except NoLease:
                 return  # with the lease went everything that was held under it
-        if answer.hints:
-            self._on_hints(answer.hints)
+        self._on_answer(answer)
 
     def hand_back_soon(self, item: HandBack) -> None:
         """Hand one session back without waiting for it."""

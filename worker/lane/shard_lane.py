@@ -1,7 +1,7 @@
 """Everything that keeps turns moving in one shard, put together."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pydantic_core import to_json
@@ -23,6 +23,7 @@ from worker.lane.server_clock import ServerClock
 from worker.lane.shared import SharedStates
 from worker.lane.slots import Slots
 from worker.lane.turns import TurnRunner
+from worker.store.commits import FencedAnswer
 from worker.store.renewal import Renewal
 from worker.store.shard import ShardStore
 from worker.store.shared import SharedStore
@@ -54,10 +55,10 @@ class ShardLane:
         self._swarms = swarms
         self._clock = ServerClock()
         self._outage = Outage(observers.metrics, observers.health)
-        hinted = self._hinted
-        self._flusher = Flusher(store, self._outage, hinted)
-        self._committer = Committer(store, self._outage, hinted)
-        self._releaser = Releaser(store, self._outage, hinted)
+        self._metrics = observers.metrics
+        self._flusher = Flusher(store, self._outage, self._answered)
+        self._committer = Committer(store, self._outage, self._answered)
+        self._releaser = Releaser(store, self._outage, self._answered)
         self._deltas = Deltas(store, store.keys)
         services = LaneServices(
             self.lease,
@@ -94,7 +95,7 @@ class ShardLane:
         self._clock.set(renewal.now_ms)
         self.lease.renewed(sent_at)
         self.executor.registered.set()
-        self._hinted(renewal.hints)
+        self._control.hinted(renewal.hints)
 
     async def lost(self) -> None:
         """Stop what ran under a lease that is gone, and prepare Redis anew: it may have lost everything."""
@@ -116,5 +117,8 @@ class ShardLane:
         except TimeoutError:
             return len(self.executor.held)
 
-    def _hinted(self, sids: Sequence[str]) -> None:
-        self._control.hinted(sids)
+    def _answered(self, answer: FencedAnswer) -> None:
+        if answer.hints:
+            self._control.hinted(answer.hints)
+        if answer.unheard:
+            self._metrics.unheard(answer.unheard)

@@ -42,7 +42,7 @@ class Worker:
         self._heartbeat.start()
         for lane in self._lanes:
             await lane.executor.registered.wait()
-        self._observers.health.registered = True
+        self._observers.health.has_registered()
 
     async def run(self) -> None:
         """Serve for ever; an exception here is a bug."""
@@ -52,7 +52,7 @@ class Worker:
 
     async def drain(self, grace_s: float, hard_stop_s: float) -> int:
         """Stop claiming, let turns end, hand back the rest and leave; returns how many sessions were handed back."""
-        self._observers.health.draining = True
+        self._observers.health.drains()
         self._slots.closed = True
         drains = [asyncio.create_task(lane.drain(grace_s, hard_stop_s)) for lane in self._lanes]
         handed_back = sum(await asyncio.gather(*drains))

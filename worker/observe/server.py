@@ -13,7 +13,7 @@ from typing import Self
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 
 from worker.errors import ConfigurationError
-from worker.observe.health import Health, Verdict
+from worker.observe.health import Probes, Verdict
 
 Page = tuple[HTTPStatus, str, bytes]
 
@@ -27,7 +27,7 @@ LOOK_EVERY_S = 0.1
 class Pages:
     """What each path shows."""
 
-    def __init__(self, health: Health | None, registry: CollectorRegistry, version: Mapping[str, str]) -> None:
+    def __init__(self, health: Probes | None, registry: CollectorRegistry, version: Mapping[str, str]) -> None:
         """Show the registry of this worker, and the default one, which has figures of process and application.
 
         Without `health` there are no probes: what runs here is no worker.

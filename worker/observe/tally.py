@@ -5,101 +5,72 @@ A prometheus_client histogram takes a lock and walks its buckets: 0.8 µs for ea
 
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from worker.observe.sheet import Row, Sheet
 
 
 class Tally:
     """One counter with labels; may be called from any thread."""
 
-    __slots__ = ("_counts", "_help", "_labels", "_lock", "_name")
+    __slots__ = ("_lock", "_name", "_rows", "_sheet")
 
-    def __init__(self, name: str, help_text: str, labels: Sequence[str] = ()) -> None:
-        """Name it without `_total`; a counter without labels shows 0 from the start, so that its rate is known."""
+    def __init__(self, sheet: Sheet, name: str, labels: Sequence[str] = ()) -> None:
+        """Count on `sheet`; a counter without labels shows 0 from the start, so that its rate is known."""
+        self._sheet = sheet
         self._name = name
-        self._help = help_text
-        self._labels = tuple(labels)
         self._lock = threading.Lock()
-        self._counts: dict[tuple[str, ...], int] = {} if labels else {(): 0}
+        self._rows: dict[tuple[str, ...], Row] = {} if labels else {(): sheet.row((name,), 1)}
 
     def add(self, *values: str, count: int = 1) -> None:
         """Add `count` under these label values."""
         with self._lock:
-            self._counts[values] = self._counts.get(values, 0) + count
-
-    def family(self) -> CounterMetricFamily:
-        """Return the counter as prometheus_client renders it."""
-        family = CounterMetricFamily(self._name, self._help, labels=self._labels)
-        for values, count in sorted(self._counts.copy().items()):
-            family.add_metric(values, count)
-        return family
+            row = self._rows.get(values)
+            if row is None:
+                row = self._rows[values] = self._sheet.row((self._name, *values), 1)
+            row[0] += count
 
 
 class Distribution:
     """One histogram; written by one thread only, the event loop's, and read by the one that serves /metrics."""
 
-    __slots__ = ("bounds", "counts", "total")
+    __slots__ = ("_bounds", "_row")
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        """Take the upper bounds of the buckets, rising, without the infinite one."""
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.total = 0.0
+    def __init__(self, bounds: tuple[float, ...], row: Row) -> None:
+        """Take the upper bounds of the buckets, rising, and a row of `width(bounds)` figures."""
+        self._bounds = bounds
+        self._row = row
 
     def observe(self, value: float) -> None:
         """Count one value in its bucket: the first whose bound it does not exceed."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.total += value
-
-    def buckets(self) -> list[tuple[str, int]]:
-        """Return (upper bound, how many values up to it), the infinite bound last."""
-        seen = 0
-        rows: list[tuple[str, int]] = []
-        for bound, count in zip((*map(_spelled, self.bounds), "+Inf"), tuple(self.counts), strict=True):
-            seen += count
-            rows.append((bound, seen))
-        return rows
+        row = self._row
+        row[bisect_left(self._bounds, value)] += 1.0
+        row[-1] += value
 
 
-def histogram(
-    name: str, help_text: str, labels: Sequence[str], rows: Iterable[tuple[tuple[str, ...], Distribution]]
-) -> HistogramMetricFamily:
-    """Return distributions by label values as one family that prometheus_client renders."""
-    family = HistogramMetricFamily(name, help_text, labels=labels)
-    for values, distribution in rows:
-        family.add_metric(values, distribution.buckets(), distribution.total)
-    return family
+def width(bounds: tuple[float, ...]) -> int:
+    """Return the figures of a histogram: one for each bucket, one for the infinite one, and the sum of all values."""
+    return len(bounds) + 2
 
 
-def _spelled(bound: float) -> str:
-    return str(float(bound))
+class Distributions:
+    """One histogram for each combination of label values."""
 
+    __slots__ = ("_bounds", "_found", "_name", "_sheet")
 
-class Turns:
-    """Finished turns by swarm and outcome: how many, and how long they took."""
-
-    __slots__ = ("_bounds", "_durations")
-
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        """Take the upper bounds of the duration buckets, in seconds."""
+    def __init__(self, sheet: Sheet, name: str, bounds: tuple[float, ...], *, labelled: bool = True) -> None:
+        """Count on `sheet`; without labels the histogram is there from the start."""
+        self._sheet = sheet
+        self._name = name
         self._bounds = bounds
-        self._durations: dict[tuple[str, str], Distribution] = {}
+        self._found: dict[tuple[str, ...], Distribution] = {}
+        if not labelled:
+            self.of()
 
-    def of(self, swarm: str, outcome: str) -> Distribution:
-        """Return the durations under these labels; the same object each time."""
-        key = (swarm, outcome)
+    def of(self, *values: str) -> Distribution:
+        """Return the histogram under these label values; the same object each time."""
         try:
-            return self._durations[key]
+            return self._found[values]
         except KeyError:
-            return self._durations.setdefault(key, Distribution(self._bounds))
-
-    def families(self, prefix: str) -> Iterator[Metric]:
-        """Yield the counter of terminal replies and the histogram of durations."""
-        rows = sorted(self._durations.copy().items(), key=lambda row: row[0])
-        labels = ["swarm", "outcome"]
-        completed = CounterMetricFamily(prefix + "requests_completed", "Terminal replies of turns.", labels=labels)
-        for values, durations in rows:
-            completed.add_metric(values, sum(durations.counts))
-        yield completed
-        yield histogram(prefix + "request_duration_seconds", "From claim to the end of the turn.", labels, rows)
+            row = self._sheet.row((self._name, *values), width(self._bounds))
+            return self._found.setdefault(values, Distribution(self._bounds, row))

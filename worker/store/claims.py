@@ -36,18 +36,32 @@ class ClaimedSession(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The answer to one claim; `verdicts` counts what became of admitted entries (accepted, dead:malformed, ...)."""
+    """The answer to one claim.
+
+    `counted` is what became of admitted entries: `accepted:<swarm>:<kind>`, `deduplicated`, `rejected:<code>`,
+    `dead:<reason>`, and the replies that were given with it, `answered:<status>:<swarm>`.
+    """
 
     now_ms: int
     admitted: int
     reclaimed: int
     redelivered: int
-    verdicts: dict[str, int]
+    counted: dict[str, int]
     sessions: list[ClaimedSession]
     #: (sid, key) of sessions that can't be claimed because somebody overwrote that key
     set_aside: list[tuple[str, str]]
     #: sessions are missing that this worker was believed to have kept: the same call again brings all of them in full
     is_partial: bool = False
+
+    @property
+    def verdicts(self) -> dict[str, int]:
+        """Return what became of admitted entries, for swarms and kinds together: accepted, dead:malformed, ..."""
+        verdicts: dict[str, int] = {}
+        for name, count in self.counted.items():
+            verdict = name.partition(":")[0] if name.startswith("accepted") else name
+            if not verdict.startswith("answered"):
+                verdicts[verdict] = verdicts.get(verdict, 0) + count
+        return verdicts
 
 
 class NoLease(QueueUnavailable):
@@ -125,12 +139,12 @@ def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
     if verdict == "stale":
         raise QueueUnavailable("a claim arrived after a younger one of the same worker")
     _, now_ms, admitted, reclaimed, redelivered, counts, described, aside = answer
-    verdicts = {counts[i].decode(): counts[i + 1] for i in range(0, len(counts), 2)}
+    counted = {counts[i].decode(): int(counts[i + 1]) for i in range(0, len(counts), 2)}
     sessions = [parse_session(parts, kept) for parts in described]
     found = [session for session in sessions if session is not None]
     set_aside = [(aside[i].decode(), aside[i + 1].decode()) for i in range(0, len(aside), 2)]
     is_partial = len(found) < len(sessions)
-    return Claim(int(now_ms), admitted, reclaimed, redelivered, verdicts, found, set_aside, is_partial)
+    return Claim(int(now_ms), admitted, reclaimed, redelivered, counted, found, set_aside, is_partial)
 
 
 def checked_verdict(answer: Answer) -> str:

@@ -156,10 +156,12 @@ class FencedAnswer(NamedTuple):
 
     statuses: list[CommitStatus]
     hints: list[str]
+    #: PUBLISH calls that nobody listened to
+    unheard: int = 0
 
 
 def parse_fenced(answer: Answer, items: int) -> FencedAnswer:
     """Read the answer of commit, flush or release; raises `NoLease`. An old call that came late changed nothing."""
     if checked_verdict(answer) == "stale":
         return FencedAnswer([CommitStatus.FENCED] * items, [])
-    return FencedAnswer([_STATUSES[status] for status in answer[1]], [sid.decode() for sid in answer[2]])
+    return FencedAnswer([_STATUSES[status] for status in answer[1]], [sid.decode() for sid in answer[2]], answer[3])

@@ -10,6 +10,8 @@ from worker.store.script import load
 
 #: sessions that one call of the sweep looks at, so that it stays short
 SWEEP_BATCH = 100
+#: begins the names of those who do nothing but show figures
+EXPORTER = "exporter-"
 
 
 class ShardHousekeeper:
@@ -64,12 +66,36 @@ class ShardHousekeeper:
             stream_length=await command("XLEN", keys.requests),
             stream_lag=await self._lag(),
             oldest_waiting_s=max(0, now_ms - await self._oldest_ms(now_ms)) / 1000,
-            workers_live=await command("ZCARD", keys.workers),
+            # One whose lease is over is dead, although nobody may be left to take its sessions away.
+            workers_live=await command("ZCOUNT", keys.workers, now_ms, "+inf"),
             sessions_active=await command("ZCARD", keys.sessions),
+            held=await self._held(),
             ready=await command("LLEN", keys.ready) + await command("LLEN", keys.suspects),
             delayed=await command("ZCARD", keys.delayed),
             dead=await command("XLEN", keys.dead),
         )
+
+    async def become_sampler(self, caller_id: str, life_ms: int, *, insists: bool) -> bool:
+        """Take or keep the place of who shows the figures of the cluster, for `life_ms`; tell whether it is ours.
+
+        Who insists takes it from anybody but another one that does: its `caller_id` begins with `EXPORTER`.
+        """
+        holder = await self._link.command("SET", self._keys.sampler, caller_id, "NX", "GET", "PX", life_ms)
+        if holder is None:
+            return True
+        if holder.decode() == caller_id or (insists and not holder.startswith(EXPORTER.encode())):
+            await self._link.command("SET", self._keys.sampler, caller_id, "PX", life_ms)
+            return True
+        return False
+
+    async def leave_sampling(self, caller_id: str) -> None:
+        """Give up the place of who shows the figures, if it is ours."""
+        if await self._link.command("GET", self._keys.sampler) == caller_id.encode():
+            await self._link.command("DEL", self._keys.sampler)
+
+    async def _held(self) -> int:
+        workers = await self._link.command("ZRANGE", self._keys.workers, 0, -1)
+        return sum([await self._link.command("SCARD", self._keys.held(worker.decode())) for worker in workers])
 
     async def _lag(self) -> int | None:
         if not await self._link.command("EXISTS", self._keys.requests):

@@ -27,7 +27,7 @@ ON_KEYS = {
     "suspects_key": "LPUSH RPUSH LPOP LLEN LINDEX",
     "delayed_key": "ZADD ZREM ZRANGEBYSCORE ZSCORE ZCARD",
     "sessions_key": "ZADD ZREM ZRANGEBYSCORE ZCARD",
-    "workers_key": "ZADD ZREM ZRANGEBYSCORE ZREVRANGE ZSCORE ZCARD",
+    "workers_key": "ZADD ZREM ZRANGE ZRANGEBYSCORE ZREVRANGE ZSCORE ZCARD ZCOUNT",
     "swarms_key": "HGET HSET",
     "cursor_key": "HMGET HGET HSET HINCRBY",
     "dead_key": "XADD XLEN",
@@ -45,6 +45,7 @@ ON_KEYS = {
     "result_key": "SET DEL",
     "shared_key": "HMGET HSET",
     "applied_key": "HGET HSET PEXPIRE",
+    "sampler_key": "SET GET DEL",
 }
 
 ON_CHANNELS = {

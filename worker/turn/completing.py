@@ -7,6 +7,7 @@ from typing import cast
 
 from pydantic import JsonValue
 
+from worker.clock import monotonic
 from worker.core.history import LazyView, call_json
 from worker.core.messages import Message, ToolCall
 from worker.definitions.agent import Agent, system_lines
@@ -15,7 +16,7 @@ from worker.definitions.tools import Offer, Tool, offer_of
 from worker.errors import SwarmlineError
 from worker.turn.guard import blame, hooked
 from worker.turn.journal import entry_of, may_start, recorded, write
-from worker.turn.limits import TookTooLongError, within
+from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
 
@@ -88,21 +89,24 @@ async def questioned(
         await turn.port.fresh()
     else:
         await may_start(turn)
+    began = monotonic()
     try:
         answer = await within(agent.completion_timeout_s, agent.complete(request))
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model's adapter raises is this turn's failure
-        return _unanswered(turn, agent, error)
+        return _unanswered(turn, agent, began, error)
     if not isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - not ours
-        return _unanswered(turn, agent, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
+        return _unanswered(turn, agent, began, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
+    turn.port.metrics.model_called(agent.name, agent.model, "ok", monotonic() - began)
     progress.unwritten.append((number, partial(_entry, request, answer)))
     if progress.batch is not None:
         await write(turn)
     return answer
 
 
-def _unanswered(turn: OpenTurn, agent: Agent, error: Exception) -> CompletionMessage:
+def _unanswered(turn: OpenTurn, agent: Agent, began: float, error: Exception) -> CompletionMessage:
+    turn.port.metrics.model_called(agent.name, agent.model, outcome_of(error), monotonic() - began)
     if isinstance(error, TookTooLongError):
         blame(turn, f"the completion of agent {agent.name!r} took longer than {agent.completion_timeout_s:g} s")
     else:

@@ -81,6 +81,7 @@ async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
     if sent not in turn.replay:
         await turn.port.permit(turn)
         send(turn, kind, said)
+        turn.port.spoke()
         turn.journal[sent] = "1"
         await write(turn)
     if kind == "emit":

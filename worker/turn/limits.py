@@ -14,6 +14,11 @@ class TookTooLongError(Exception):
     """The limit passed; what was under way got cancelled."""
 
 
+def outcome_of(error: Exception) -> str:
+    """Return what metrics call the end of something that raised: `timeout` or `error`."""
+    return "timeout" if isinstance(error, TookTooLongError) else "error"
+
+
 async def within(limit_s: float, work: Awaitable[_T]) -> _T:
     """Await `work` for at most `limit_s` seconds; raises `TookTooLongError`.
 

@@ -73,6 +73,7 @@ async def _go(turn: OpenTurn, target: str, stack: list[str]) -> None:
         events.agent_event(turn, agent.name, "commit-agent-change")
     events.agent_named(turn)
     events.swarm_event(turn, "set-agent-ref", {"agentName": left})
+    turn.port.metrics.handed_off(left, target)
     turn.session.active_agent = target
     if turn.swarm.callbacks.on_agent_changed is not None:
         await tell(turn, target, turn.swarm.callbacks.on_agent_changed, target)

@@ -16,6 +16,7 @@ from worker.core.shared import SharedChange, SharedValue
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.swarm import Swarm
 from worker.definitions.turn import StateHandle, Turn
+from worker.observe.metrics import Metrics
 from worker.turn.together import Together
 
 _NOWHERE: Final[frozenset[str]] = frozenset()
@@ -58,6 +59,15 @@ class TurnPort(Protocol):
 
     def shared_line(self, name: str) -> Lock:
         """Return the lock of those turns of this worker that were too slow to change a shared state."""
+        ...
+
+    def spoke(self) -> None:
+        """Take note that the turn has said something to its client."""
+        ...
+
+    @property
+    def metrics(self) -> Metrics:
+        """Return where a turn counts what it does."""
         ...
 
     def note(self, name: str) -> None:

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 from pydantic import JsonValue, ValidationError
 
+from worker.clock import monotonic
 from worker.core.json_text import dumps
 from worker.core.messages import Message, ToolCall
 from worker.core.tool_calls import doubled_ids, selected
@@ -19,7 +20,7 @@ from worker.turn.commits import commit_tool_output, new_call_id, push
 from worker.turn.effects import Mark, effects_since, mark, repeat
 from worker.turn.guard import blame, hooked, settled, survive, tell
 from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
-from worker.turn.limits import TookTooLongError, within
+from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
 from worker.turn.port import Batch, OpenTurn
 
@@ -122,12 +123,15 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
     start = mark(turn)
     if tool.callbacks.on_before_call is not None:
         await tell(turn, agent.name, tool.callbacks.on_before_call, call)
+    began, metrics = monotonic(), turn.port.metrics
     try:
         returned = await within(tool.timeout_s or agent.tool_timeout_s, _result(turn, agent, one))
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a tool raises is this turn's failure
+        metrics.tool_called(tool.name, outcome_of(error), monotonic() - began)
         return await _failed(turn, agent, one, error)
+    metrics.tool_called(tool.name, "ok", monotonic() - began)
     if tool.callbacks.on_after_call is not None:
         await tell(turn, agent.name, tool.callbacks.on_after_call, call, _text_of(returned))
     await _output_committed(turn, batch, call, returned)

@@ -25,8 +25,9 @@
   ARGV[9]  dead_max       int     about how many dead letters are kept
   ARGV[10] items          int     how many items follow, each: see includes/commit_items.lua
 
-  Returns  {'ok', {status, ...}, {sid with control waiting, ...}}, status = ok, fenced, moved (its request is not at the
-           head) or wrong_type; {'unregistered'} when the worker has no lease; {'stale'} when op_number is an old one
+  Returns  {'ok', {status, ...}, {sid with control waiting, ...}, PUBLISH calls that reached nobody}, status = ok, fenced,
+           moved (its request is not at the head) or wrong_type; {'unregistered'} when the worker has no lease; {'stale'}
+           when op_number is an old one
 ]]
 local workers_key, ops_key, held_key, ready_key, sessions_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local bell_key, dead_key, events_key, bans_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9]

@@ -12,7 +12,7 @@
   ARGV[5] items       int     how many items follow, each: sid, fence, list of out, list of events, list of journal
                               fields and values; a list is its length, then its values
 
-  Returns  as commit: {'ok', {status, ...}, {sid with control waiting, ...}}, {'unregistered'} or {'stale'}
+  Returns  as commit: {'ok', {status, ...}, {sid with control waiting, ...}, unheard}, {'unregistered'} or {'stale'}
 ]]
 local workers_key, ops_key = KEYS[1], KEYS[2]
 local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'flush'

@@ -16,7 +16,7 @@
   ARGV[4] items      int     how many items follow, each: sid, fence, 1 if the claim counted an attempt, and for how many
                              ms its head is to wait for its retry (0 = the turn was cut short: it is no retry)
 
-  Returns  as commit: {'ok', {status, ...}, {sid with control waiting, ...}}, {'unregistered'} or {'stale'}
+  Returns  as commit: {'ok', {status, ...}, {sid with control waiting, ...}, unheard}, {'unregistered'} or {'stale'}
 ]]
 local workers_key, ops_key, held_key, ready_key, suspects_key, bell_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local delayed_key = KEYS[7]

@@ -1,7 +1,7 @@
 -- Take new entries of the requests stream, in order, into the mailboxes of their sessions.
 --#include faults
 
-local verdicts = {} -- verdict -> count, for metrics
+local verdicts = {} -- verdict -> count, for metrics; behind the first colon are labels
 local woken = {}    -- sessions that left idle in this call, in order
 
 local function count(verdict)
@@ -29,13 +29,15 @@ local function bury(flat, reason, message)
 end
 
 -- Answer a request that goes no further; false when its id is taken already.
-local function answer(fields, status, code, message, reachable)
+-- `swarm_name` is for metrics: '' where the sender's word for it is all there is.
+local function answer(fields, status, code, message, reachable, swarm_name)
   local reply = reply_json(fields, status, code, message)
   local taken = try('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'PX', result_ttl_ms)
   if not taken or taken.err then
     return false
   end
   publish_reply(fields, reply, reachable)
+  count('answered:' .. status .. ':' .. swarm_name)
   return true
 end
 
@@ -47,7 +49,7 @@ local function refuse_entry(flat, fields, reason, message, code)
   local reachable = reason ~= 'bad_name' and reason ~= 'malformed'
   fields.clientId = string.gsub(sub(fields.clientId or '', 1, 512), '[%c\128-\255]', reachable and '%0' or '?')
   fields.swarmName = string.gsub(sub(fields.swarmName or '', 1, 512), '[%c\128-\255]', '?')
-  answer(fields, 'failed', code, message, reachable)
+  answer(fields, 'failed', code, message, reachable, '')
 end
 
 -- The id was seen before: the same request again is dropped (its sender reads the result key), another one is a fault.
@@ -165,11 +167,11 @@ local function accept(flat, fields, session, lane, when_busy)
     appended = append_to_mailbox(session, make_record(fields, when_busy, now_text), when_busy)
   end
   if appended then
-    return count('accepted')
+    return count('accepted:' .. fields.swarmName .. ':' .. fields.kind)
   end
   call('DEL', result_key)
   bury(flat, 'malformed', 'a key of this session has a wrong type; an operator must look at it')
-  answer(fields, 'failed', 'bad_request', 'the session is damaged', true)
+  answer(fields, 'failed', 'bad_request', 'the session is damaged', true, fields.swarmName)
 end
 
 local function turn_away(flat, fields, code, message)
@@ -182,6 +184,7 @@ local function turn_away(flat, fields, code, message)
   end
   publish_reply(fields, reply, true)
   count('rejected:' .. code)
+  count('answered:rejected:' .. fields.swarmName)
 end
 
 -- One table for all entries, since each would grow its own in five steps.
@@ -226,7 +229,8 @@ local function admit(flat)
   local lane = lane_of(fields, session)
   if lane == 'none' then
     -- Nothing to end, cancel or tell about: done, and no key is left behind.
-    return count(answer(fields, 'completed', nil, nil, true) and 'accepted' or 'deduplicated')
+    local answered = answer(fields, 'completed', nil, nil, true, fields.swarmName)
+    return count(answered and 'accepted:' .. fields.swarmName .. ':' .. fields.kind or 'deduplicated')
   end
   local settings = settings_of(fields.swarmName)
   local when_busy = ''

@@ -1,20 +1,33 @@
 -- The frame of a claim: operation number before lease, then the work, then the number and answer are kept together.
-local function answer_claim(admitted, reclaimed, verdicts)
+local function answer_claim(admitted, reclaimed, counted)
+  return { 'ok', now_text, admitted, reclaimed, redelivered, counted, claimed, aside }
+end
+
+-- The worker counts what its call did when it hears of it, so a repeated call must tell it again.
+local function counted_of(verdicts)
   local flat = {}
   for verdict, times in pairs(verdicts) do
     flat[#flat + 1] = verdict
-    flat[#flat + 1] = times
+    flat[#flat + 1] = integer(times)
   end
-  return { 'ok', now_text, admitted, reclaimed, redelivered, flat, claimed, aside }
+  return flat
+end
+
+local function counted_before(text)
+  local flat = {}
+  for part in string.gmatch(text or '', '[^\n]+') do
+    flat[#flat + 1] = part
+  end
+  return flat
 end
 
 -- Returns an answer to give at once, or nil and `since` of this worker.
 local function check_claim()
-  local ops = call('HMGET', ops_key, 'claim', 'claimed', 'since')
+  local ops = call('HMGET', ops_key, 'claim', 'claimed', 'since', 'counted')
   local last_number = tonumber(ops[1]) or 0
   if op_number == last_number then
     repeat_claim(ops[2])
-    return answer_claim(0, 0, {})
+    return answer_claim(0, 0, counted_before(ops[4]))
   elseif op_number < last_number then
     return { 'stale' }
   end
@@ -28,6 +41,8 @@ end
 
 local function finish_claim(admitted, reclaimed, woken, verdicts)
   claim_sessions(woken)
-  call('HSET', ops_key, 'claim', op_number, 'claimed', table.concat(claimed_sids, '\n'))
-  return answer_claim(admitted, reclaimed, verdicts)
+  local counted = counted_of(verdicts)
+  call('HSET', ops_key, 'claim', op_number, 'claimed', table.concat(claimed_sids, '\n'), 'counted',
+    table.concat(counted, '\n'))
+  return answer_claim(admitted, reclaimed, counted)
 end

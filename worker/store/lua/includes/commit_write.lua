@@ -19,10 +19,10 @@ local function write_reply(session, request_id, reply, reply_to, dispose)
   if sequenced and not dispose then
     keep_and_publish(session, data)
   else
-    call('PUBLISH', client_channel_prefix .. session.sid, data)
+    publish(client_channel_prefix .. session.sid, data)
   end
   if reply_to ~= '' then
-    call('PUBLISH', reply_to, data)
+    publish(reply_to, data)
   end
 end
 

@@ -1,5 +1,7 @@
 -- The frame of fenced calls (commit, flush, release): operation number, lease, then each item's own fence.
 -- Needs worker_id, op_number, op_kind.
+local unheard = 0 -- PUBLISH calls that nobody listened to, for metrics
+
 -- Returns an answer to give at once: the kept one when this very call was applied before, or a refusal.
 local function check_op()
   local ops = call('HMGET', ops_key, op_kind, op_kind .. '_answer')
@@ -9,7 +11,7 @@ local function check_op()
     for status in string.gmatch(ops[2], '[^,]+') do
       statuses[#statuses + 1] = status
     end
-    return { 'ok', statuses, {} }
+    return { 'ok', statuses, {}, tonumber(table.remove(statuses)) }
   elseif op_number < last_number then
     return { 'stale' }
   elseif not call('ZSCORE', workers_key, worker_id) then
@@ -20,8 +22,8 @@ end
 --#include hints
 
 local function finish_op(statuses)
-  call('HSET', ops_key, op_kind, op_number, op_kind .. '_answer', table.concat(statuses, ','))
-  return { 'ok', statuses, take_hints() }
+  call('HSET', ops_key, op_kind, op_number, op_kind .. '_answer', table.concat(statuses, ',') .. ',' .. unheard)
+  return { 'ok', statuses, take_hints(), unheard }
 end
 
 -- What one call knows of a session that its caller holds; read once, the turns of one session build on each other.

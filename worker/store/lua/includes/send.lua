@@ -26,6 +26,12 @@ local function fit_outbox(session)
   end
 end
 
+local function publish(channel, data)
+  if call('PUBLISH', channel, data) == 0 then
+    unheard = unheard + 1
+  end
+end
+
 local function keep_and_publish(session, data)
   session.sent = session.sent + 1
   if session.sent < outbox_max then
@@ -33,7 +39,7 @@ local function keep_and_publish(session, data)
   else
     call('XADD', session.outbox_key, 'MAXLEN', '~', outbox_max, '*', 'data', data)
   end
-  call('PUBLISH', client_channel_prefix .. session.sid, data)
+  publish(client_channel_prefix .. session.sid, data)
 end
 
 -- Publish values[first] to values[last] on the bus channel of the session's client.
@@ -43,6 +49,6 @@ local function publish_events(session, values, first, last)
   end
   local bus_channel = bus_channel_prefix .. match(session.sid, ':(.*)')
   for i = first, last do
-    call('PUBLISH', bus_channel, values[i])
+    publish(bus_channel, values[i])
   end
 end
