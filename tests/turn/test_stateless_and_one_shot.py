@@ -44,6 +44,21 @@ async def test_callbacks_of_a_run() -> None:
     assert told == ["swarm hi", "agent hi"]
 
 
+async def test_one_shots_in_a_row_open_no_session_and_name_who_answered() -> None:
+    stage = Stage(swarm_of(agent("a", EchoCompletion())))
+    for _ in range(2):
+        finished = await stage.send("complete", message="hi")
+        assert (finished.opens, reply_of(finished).agent_name, reply_of(finished).turn) == (False, "a", 1)
+    assert stage.session.turn == 0
+
+
+async def test_an_event_for_nobody_lets_the_next_request_find_no_session() -> None:
+    stage = Stage(swarm_of(agent("a", EchoCompletion())))
+    for _ in range(2):
+        finished = await stage.send("event", topic="tick", payload=1)
+        assert (finished.opens, finished.events) == (False, [])
+
+
 async def test_a_one_shot_leaves_the_live_session_alone() -> None:
     script = ScriptedCompletion(["one", ToolCall("1", "count"), "two", "three"])
 

@@ -90,7 +90,9 @@ def _settle(turn: OpenTurn) -> None:
     # turns are freed at once, and the garbage collector has next to nothing to do.
     turn.progress.unwritten.clear()
     session, records = turn.session, turn.records
-    session.turn = turn.number
+    if turn.in_session:
+        # What opens no session, such as a one-shot completion, must not let the next request find one.
+        session.turn = turn.number
     if records:
         session.history_length += len(records)
         session.history = (session.history + records)[-turn.swarm.history_window :]
@@ -124,7 +126,10 @@ def _skipped(reply: str) -> str:
 
 def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
     status, output, error, _, _ = ending
-    agent = f'"{active_agent(turn).name}"' if turn.in_session else "null"
+    speaker = turn.progress.spoken_by
+    if speaker is None and turn.in_session:
+        speaker = active_agent(turn).name
+    agent = "null" if speaker is None else f'"{speaker}"'
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"agentName":{agent},'

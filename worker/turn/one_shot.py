@@ -7,6 +7,7 @@ from worker.turn import events
 from worker.turn.dispose import tell_disposed
 from worker.turn.execute import execute
 from worker.turn.guard import tell_opened
+from worker.turn.navigation import active_agent
 from worker.turn.port import OpenTurn
 
 
@@ -24,5 +25,6 @@ async def complete(turn: OpenTurn, body: CompleteBody) -> Outcome:
         outcome = await execute(turn, body.message, "user")
         await tell_disposed(turn, "complete")
     finally:
+        turn.progress.spoken_by = active_agent(turn).name
         turn.session, turn.in_session, turn.records = live, opened, history
     return outcome

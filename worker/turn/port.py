@@ -101,13 +101,15 @@ class Progress:
     `route`: agents that this turn went to. `asked`: how often a model was asked. `calls`: ids made for tool calls.
     `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
     `question`: the newest user message, `question_at`: how many records there were with it. `answer`: the newest
-    answer of an execution inside a tool. `fault`: the first error on the way, with which the turn ends as failed.
-    `states`: states in use, by name. `unwritten`: finished steps that are not in the journal yet; they are encoded
-    only if another step follows.
+    answer of an execution inside a tool. `answering`: message and mode that the turn answers, once they came in.
+    `spoken_by`: who answered, if not the active agent of the session. `fault`: the first error on the way, with which
+    the turn ends as failed. `states`: states in use, by name. `unwritten`: finished steps that are not in the journal
+    yet; they are encoded only if another step follows.
     """
 
     __slots__ = (
         "answer",
+        "answering",
         "asked",
         "batch",
         "calls",
@@ -116,6 +118,7 @@ class Progress:
         "question",
         "question_at",
         "route",
+        "spoken_by",
         "states",
         "steps",
         "unwritten",
@@ -127,6 +130,8 @@ class Progress:
         self.question = ""
         self.question_at = 0
         self.answer: str | None = None
+        self.answering: tuple[str, str] | None = None
+        self.spoken_by: str | None = None
         self.fault: Failed | None = None
         self.batch: Batch | None = None
         self.states: dict[str, StateHandle] = {}
