@@ -32,7 +32,7 @@ async def test_an_emit_takes_the_place_of_the_running_answer() -> None:
     assert [item["data"] for item in items(control)] == ["instead"]
     ended = await hanging.ended(turn, task)
     assert (reply_of(ended).status, reply_of(ended).output) == ("completed", "instead")
-    assert trace_of(ended)[-2:] == ["swarm-bus wait-for-output", "execution-bus commit-execution-end"]
+    assert trace_of(ended)[-2:] == ["session-bus execute", "execution-bus commit-execution-end"]
 
 
 async def test_an_emit_is_one_event_and_one_item_and_uses_no_turn() -> None:

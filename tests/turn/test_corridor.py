@@ -137,11 +137,13 @@ async def test_a_rolled_back_turn_leaves_no_trace_in_the_session() -> None:
 
 async def test_a_turn_with_all_events_tells_observers_that_it_has_no_output() -> None:
     finished = await Hanging(bus="all").interrupt("cancel-output")
-    assert trace_of(finished)[-3:] == [
+    assert trace_of(finished)[-4:] == [
         "swarm-bus get-agent-name",
         "swarm-bus wait-for-output",
+        "session-bus execute",
         "execution-bus commit-execution-end",
     ]
+    assert events_of(finished, "execute")[0]["output"] == {"result": ""}
 
 
 async def test_code_that_swallows_the_cancellation_does_not_win() -> None:

@@ -90,13 +90,13 @@ def finish_interrupted(turn: OpenTurn) -> Finished:
     """End a turn that was to end (`cancelled_by`), after the lane cancelled its task.
 
     An emit takes the place of the answer; everything else ends the turn as cancelled. What the turn put into the
-    history stays, but for `rollback`.
+    history stays, but for `rollback`. The output policies are not asked again: an emit has passed them.
     """
-    if turn.substituted is None:
-        events.output_awaited(turn, "")
-        return finish(turn, Cancelled(turn.cancelled_by))
-    events.output_awaited(turn, turn.substituted)
-    return finish(turn, Replied(turn.substituted))
+    result = turn.substituted or ""
+    if turn.progress.answering is not None:
+        events.output_awaited(turn, result)
+        events.executed(turn, *turn.progress.answering, result)
+    return finish(turn, Cancelled(turn.cancelled_by) if turn.substituted is None else Replied(result))
 
 
 def expire(turn: OpenTurn) -> Finished:

@@ -24,13 +24,15 @@ async def execute(turn: OpenTurn, message: str, mode: str) -> Outcome:
 
 async def carry(turn: OpenTurn, message: str, mode: str) -> Outcome:
     """Carry a message that was let in through agent and output policies."""
+    if turn.progress.answering is None:
+        turn.progress.answering = message, mode
     if turn.swarm.callbacks.on_execute is not None:
         await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_execute, message, mode)
     answer = await _answered(turn, message, mode)
-    if turn.all_events:
-        events.output_awaited(turn, answer)
     if turn.cancelled_by:
         return Cancelled(turn.cancelled_by)
+    if turn.all_events:
+        events.output_awaited(turn, answer)
     fault = turn.progress.fault
     if fault is not None:
         answer = placeholder(turn)
