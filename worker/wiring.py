@@ -56,7 +56,7 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(close_completions, app)
         address = stack.enter_context(_pages(settings, observers))
-        worker = await stack.enter_async_context(_worker(app, settings, worker_id, observers))
+        worker = await stack.enter_async_context(started_worker(app, settings, worker_id, observers))
         if settings.housekeeping:
             await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
         stopping = Stopping(worker)
@@ -168,7 +168,8 @@ def _pages(settings: Settings, observers: Observers) -> Generator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[Worker]:
+async def started_worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[Worker]:
+    """Build a worker and give it a lease; it serves once its `run` is awaited. Raises `QueueUnavailable`."""
     url = settings.redis_url.get_secret_value()
     identity = WorkerIdentity(worker_id, tuple(app.swarms))
     limits = _limits(settings)
