@@ -9,9 +9,9 @@ import redis as redis_py
 import redis.asyncio as redis_asyncio
 from hypothesis import settings
 
-from tests.helpers import keyspace_guard
 from tests.helpers.processes import SwarmlineProcess
 from tests.helpers.server import Server
+from worker.simulate import keyspace as keyspace_guard
 
 # Shared machines stall for a second at any time: an example that was slow once is no fault.
 settings.register_profile("swarmline", deadline=None)

@@ -11,11 +11,11 @@ import redis.asyncio as redis_asyncio
 
 from tests.acceptance.backstage import Backstage
 from tests.acceptance.wire import Wire
-from tests.helpers import keyspace_guard
 from tests.helpers.eventually import eventually_sync
 from tests.helpers.processes import SwarmlineProcess
 from tests.helpers.roles import Roles, users_file
 from tests.helpers.server import Server
+from worker.simulate import keyspace as keyspace_guard
 
 APP = "tests.acceptance.app:app"
 #: arq keeps its own books

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from schemas.keyspace import NAMED_PREFIXES, SHARD_NAMES
-from tests.helpers import keyspace_guard
 from tests.helpers.processes import ROOT
+from worker.simulate import keyspace as keyspace_guard
 
 NAMES = {**SHARD_NAMES, **NAMED_PREFIXES}
 KEYSPACE = ROOT / "schemas/keyspace.py"

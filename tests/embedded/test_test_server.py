@@ -9,9 +9,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from tests.conftest import StartServer
-from tests.helpers import keyspace_guard
-from tests.helpers.proxy import Proxy
 from tests.helpers.server import Server
+from worker.simulate import keyspace as keyspace_guard
+from worker.simulate.proxy import Proxy
 
 
 async def test_the_shared_server_is_empty_at_the_start_of_a_test(redis: redis_asyncio.Redis) -> None:

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from producers import Producer, QueueUnavailable, replies
 from tests.conftest import StartServer
 from tests.helpers.eventually import eventually
-from tests.helpers.proxy import Proxy
 from tests.producers.responder import Responder
+from worker.simulate.proxy import Proxy
 
 #: far more than anything here takes; the callers' own time-outs are longer still
 GUARD_S = 40

@@ -9,6 +9,7 @@ from worker.cli.demo import demo
 from worker.cli.doctor import doctor
 from worker.cli.exporter import exporter
 from worker.cli.send import send
+from worker.cli.simulate import simulate
 from worker.cli.tail import tail
 from worker.cli.version import version
 from worker.cli.worker import worker
@@ -21,6 +22,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and with them passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, worker, exporter, send, tail, check, doctor, bench, version):
+for verb in (demo, worker, exporter, send, tail, check, doctor, bench, simulate, version):
     app.command(verb.__name__)(verb)
 app.add_typer(config, name="config")

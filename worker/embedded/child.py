@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from signal import SIGKILL, Signals
 from typing import Self
@@ -30,30 +30,50 @@ class Child:
         self._log = log
 
     @classmethod
-    async def start(cls, title: str, *arguments: str, environment: Mapping[str, str], log: Path | None = None) -> Self:
-        """Start `python -m ARGUMENTS` and return when it is ready; raises ChildFailedError."""
+    async def start(
+        cls,
+        title: str,
+        *arguments: str,
+        environment: Mapping[str, str],
+        log: Path | None = None,
+        directory: Path | None = None,
+        prefix: Sequence[str] = (),
+    ) -> Self:
+        """Start `python -m ARGUMENTS` and return when it is ready; raises ChildFailedError.
+
+        `directory` is where it runs, `prefix` a command that starts it, such as `ip netns exec NAME`.
+        """
         errors = log.open("ab") if log else None
         try:
             process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", *arguments),
+                *(*prefix, sys.executable, "-m", *arguments),
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=errors,
                 env=environment,
+                cwd=directory,
                 preexec_fn=dying_with_parent(),
             )
         finally:
             if errors:
                 errors.close()
         child = cls(title, process, log)
-        await child._become_ready()
+        try:
+            await child._become_ready()
+        except BaseException:
+            await child.end()
+            raise
         return child
 
     @property
     def pid(self) -> int:
         """Return the process id."""
         return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """Return how it ended (negative: the signal that ended it), None while it runs."""
+        return self._process.returncode
 
     @property
     def is_running(self) -> bool:

@@ -1,7 +1,8 @@
-"""After each test: every key in the server has a name, a type and a life that the keyspace knows."""
+"""When all is at rest, every key in the server has a name, a type and a life that the keyspace knows."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Protocol, cast
 
 import redis
 
@@ -39,6 +40,8 @@ EXPIRING = {"ops_key", "applied_key", "sampler_key"}
 #: these belong to a session: no session hash, no such key; and they expire only while the session is idle
 OF_SESSION = {"session_key", "mailbox_key", "control_key", "history_key", "journal_key", "outbox_key"}
 EXPIRING_WHEN_IDLE = {"session_key", "history_key", "journal_key", "outbox_key"}
+#: answer of PTTL for a key that is not there
+GONE = -2
 UNDER_WAY = b'"status":"accepted"'
 
 SHARD_KEY = re.compile(r"(?P<base>[^{}]+:\{\d+\}:)(?P<rest>.+)", re.DOTALL)
@@ -46,13 +49,54 @@ META = re.compile(r"[A-Za-z0-9_.-]+:meta")
 ALLOWED = re.compile(r"arq:.*|[^{}]+:arq(:health-check)?", re.DOTALL)
 
 
-def faults(client: "redis.Redis[bytes]") -> list[str]:
-    """Return one sentence for each key that breaks the keyspace; an empty list is what a test wants."""
+class Inspector(Protocol):
+    """A blocking client that answers in bytes, with types: redis-py's own leave every answer unknown."""
+
+    def scan_iter(self, match: str | None = None, count: int | None = None) -> Iterator[bytes]:
+        """Yield all keys."""
+        ...
+
+    def type(self, name: str) -> bytes:
+        """Return the type of a key."""
+        ...
+
+    def exists(self, name: str) -> int:
+        """Tell whether there is such a key."""
+        ...
+
+    def pttl(self, name: str) -> int:
+        """Return what is left of a key's life in ms, below 0 if it has none."""
+        ...
+
+    def get(self, name: str) -> bytes | None:
+        """Return a string."""
+        ...
+
+    def hget(self, name: str, key: str) -> bytes | None:
+        """Return a field of a hash."""
+        ...
+
+    def info(self, section: str) -> Mapping[str, int]:
+        """Return a section of INFO."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection."""
+        ...
+
+
+def inspector(url: str) -> Inspector:
+    """Return a client of the server at `url`."""
+    return cast("Inspector", redis.Redis.from_url(url))  # pyright: ignore[reportUnknownMemberType]
+
+
+def faults(client: Inspector) -> list[str]:
+    """Return one sentence for each key that breaks the keyspace; an empty list is what is wanted."""
     keys = sorted(key.decode(errors="replace") for key in client.scan_iter(count=1000))
     return [fault for key in keys if not ALLOWED.fullmatch(key) for fault in _faults_of(client, key)]
 
 
-def _faults_of(client: "redis.Redis[bytes]", key: str) -> Iterator[str]:
+def _faults_of(client: Inspector, key: str) -> Iterator[str]:
     if META.fullmatch(key):
         return
     match = SHARD_KEY.fullmatch(key)
@@ -77,9 +121,9 @@ def _attribute_of(rest: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _life_faults(client: "redis.Redis[bytes]", key: str, attribute: str, session_key: str) -> Iterator[str]:
+def _life_faults(client: Inspector, key: str, attribute: str, session_key: str) -> Iterator[str]:
     remaining_ms = client.pttl(key)
-    if remaining_ms == -2:  # it expired since the scan
+    if remaining_ms == GONE:  # it expired since the scan
         return
     expires = remaining_ms >= 0
     if attribute == "result_key":

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Self
 
+from worker.clock import sleep
+
 CHUNK_BYTES = 65536
 
 
@@ -23,11 +25,12 @@ class Link:
 
 
 class Proxy:
-    """Listens on a random loopback port and forwards to `target`, a port number or the path of a unix socket."""
+    """Listens on a random port and forwards to `target`, a loopback port or the path of a unix socket."""
 
-    def __init__(self, target: int | str) -> None:
-        """Prepare a proxy; `async with` starts and stops it."""
+    def __init__(self, target: int | str, host: str = "127.0.0.1") -> None:
+        """Prepare a proxy that listens at `host`; `async with` starts and stops it."""
         self._target = target
+        self._host = host
         self._links: set[Link] = set()
         self._open_gate = asyncio.Event()
         self._open_gate.set()
@@ -37,7 +40,7 @@ class Proxy:
 
     async def __aenter__(self) -> Self:
         """Start to listen."""
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._listener = await asyncio.start_server(self._serve, self._host, 0)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -52,14 +55,14 @@ class Proxy:
 
     @property
     def port(self) -> int:
-        """Return the loopback port that the proxy listens on."""
+        """Return the port that the proxy listens on."""
         port: int = self._listener.sockets[0].getsockname()[1]
         return port
 
     @property
     def url(self) -> str:
         """Return the address for redis-py."""
-        return f"redis://127.0.0.1:{self.port}"
+        return f"redis://{self._host}:{self.port}"
 
     def drop_next_reply(self, *, to: bytes = b"") -> None:
         """Let the next request that contains `to` pass, then swallow the server's answer and cut that connection."""
@@ -124,5 +127,5 @@ class Proxy:
 
     async def _hold(self) -> None:
         if self._delay_s:
-            await asyncio.sleep(self._delay_s)
+            await sleep(self._delay_s)
         await self._open_gate.wait()

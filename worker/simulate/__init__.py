@@ -1,0 +1,1 @@
+"""Break everything that can break under load, then prove that nothing was lost: what `swarmline simulate` runs."""
