@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet install --constraint con
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check bench chaos clean
 
 help: ## show this list
 	@echo "Swarmline: conversations with swarms of agents on a message queue."
@@ -39,6 +39,9 @@ check: $(VENV)/.can-develop ## format, lint, types, floors of the imports, Lua h
 
 bench: $(VENV)/.can-run ## measure side by side with a bare loop on the same server (ARGS=--quick)
 	@$(PY) -m worker bench $(ARGS)
+
+chaos: $(VENV)/.can-run ## break everything under load, then check that nothing was lost (ARGS="--minutes 10 --seed 7")
+	@$(PY) -m worker simulate $(ARGS)
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .bench
