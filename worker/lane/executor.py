@@ -43,6 +43,7 @@ class Executor:
         self._runner = runner
         self._slots, self._observers = places
         self._suspects = 0
+        self._suspect_bell: asyncio.Event | None = None
         self._emptied = asyncio.Event()
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
@@ -52,6 +53,10 @@ class Executor:
     def suspect_slots(self) -> int:
         """Return how many suspects may be claimed: one at a time, or they would take each other down."""
         return 0 if self._suspects else 1
+
+    def ring_when_a_suspect_ends(self, bell: asyncio.Event) -> None:
+        """Set `bell` whenever a suspect has ended: the next one may be waiting, and nobody else rings for it."""
+        self._suspect_bell = bell
 
     def start(self, claimed: ClaimedSession) -> None:
         """Take a claimed session and run what waits in it."""
@@ -192,7 +197,10 @@ class Executor:
     def _forget(self, held: HeldSession) -> None:
         if self.held.get(held.claimed.sid) is held:
             del self.held[held.claimed.sid]
-            self._suspects -= held.is_suspect
             self._slots.give()
+            if held.is_suspect:
+                self._suspects -= 1
+                if self._suspect_bell is not None:
+                    self._suspect_bell.set()
             if not self.held:
                 self._emptied.set()

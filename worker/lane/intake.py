@@ -30,6 +30,7 @@ class Intake:
         self._observers = observers
         self._slots = slots
         self._doorbell = Doorbell(store.bell, outage, slots)
+        executor.ring_when_a_suspect_ends(self._doorbell.rung)
         self._op_number = 0
 
     async def run(self) -> None:
@@ -44,9 +45,9 @@ class Intake:
         await self._doorbell.mute()
 
     async def _cycle(self) -> None:
-        asked = self._slots.free
+        asked, suspects = self._slots.free, self._executor.suspect_slots
         try:
-            claim = await self._claim(asked)
+            claim = await self._claim(asked, suspects)
         except NoLease:
             # Others have taken the sessions; the heartbeat registers anew and then this loop goes on.
             self._executor.lose_all()
@@ -56,12 +57,14 @@ class Intake:
         took_all = len(claim.sessions) >= asked
         self._take(claim)
         # When there is more, the next call goes out at once, so that Redis works on it while the turns run.
-        if claim.admitted < ADMIT_MAX and not (took_all and asked > 0):
+        has_more = claim.admitted >= ADMIT_MAX or (took_all and asked > 0)
+        # The suspect that was held may have ended during the call, and so may have rung in vain.
+        if not has_more and self._executor.suspect_slots <= suspects:
             await self._wait(until_free=took_all)
 
-    async def _claim(self, asked: int) -> Claim:
+    async def _claim(self, asked: int, suspects: int) -> Claim:
         self._op_number += 1
-        number, suspects = self._op_number, self._executor.suspect_slots
+        number = self._op_number
         try:
             return await self._outage.until_answered(
                 "claim", lambda: self._store.admit_and_claim(number, asked, suspects)

@@ -196,6 +196,7 @@ end
 local function claim_sessions(woken)
   wake_delayed()
   claim_from(suspects_key, suspect_slots, true)
+  local suspects = #claimed_sids
   claim_from(ready_key, free_slots, false)
   local waiting, woken_sids = {}, {}
   for i, session in ipairs(woken) do
@@ -212,7 +213,8 @@ local function claim_sessions(woken)
   call_in_chunks('SADD', held_key, claimed_sids)
   call_in_chunks('ZREM', sessions_key, woken_sids)
   -- Chain the waking: whoever took part of the work, or made work it does not take, wakes the next worker.
-  if #waiting > 0 or #claimed_sids > 0 and call('LLEN', ready_key) > #handed_back then
+  if #waiting > 0 or #claimed_sids > 0 and call('LLEN', ready_key) > #handed_back
+      or suspects > 0 and call('LLEN', suspects_key) > 0 then
     ring_bell()
   end
 end
