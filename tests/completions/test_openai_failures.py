@@ -188,16 +188,24 @@ async def test_an_address_where_nobody_listens_is_named_without_its_password() -
 
 
 async def test_without_a_key_it_says_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(KeyRefused, match="OPENAI_API_KEY"):
         await OpenAICompletion("tiny-1").complete(question())
 
 
 async def test_a_server_of_ones_own_needs_no_key(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY"):
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     setting = await stage(OK, api_key=None)
+    assert (await setting.completion.complete(question())).content == "ok"
+
+
+async def test_a_server_that_the_environment_names_needs_no_key(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    setting = await stage(OK, api_key=None, base_url=None)
+    monkeypatch.setenv("OPENAI_BASE_URL", setting.server.url)
     assert (await setting.completion.complete(question())).content == "ok"
 
 

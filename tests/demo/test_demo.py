@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tests.helpers.processes import SwarmlineProcess
-from worker.cli.demo_input import SAMPLES
+from worker.cli.demo_app import SAMPLES
 
 Start = Callable[..., SwarmlineProcess]
 WITHIN_S = 50

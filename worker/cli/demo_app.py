@@ -10,6 +10,8 @@ from worker.completions import RuleCompletion
 REFUND = r"refund|money back|return|broken"
 RUDE = re.compile(r"\b(damn|idiot|stupid|shit)", re.IGNORECASE)
 THINKING_S = 0.4
+#: asked when standard input is empty, so that `make demo` shows something anywhere
+SAMPLES = ("Hello", "Where is order 42?", "I want my money back for order 42", "You stupid machine")
 
 TO_SALES = ToolCall("", "transfer_to_sales")
 TO_REFUNDS = ToolCall("", "transfer_to_refunds")

@@ -3,19 +3,18 @@
 import asyncio
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TextIO
 
-#: asked when standard input is empty, so that `make demo` shows something anywhere
-SAMPLES = ("Hello", "Where is order 42?", "I want my money back for order 42", "You stupid machine")
 PROMPT = "you> "
 
 
 class Lines:
     """The questions of a demo, one by one."""
 
-    def __init__(self, source: TextIO = sys.stdin) -> None:
-        """Read from `source`; on a terminal with a prompt."""
+    def __init__(self, samples: Sequence[str], source: TextIO = sys.stdin) -> None:
+        """Read from `source`, on a terminal with a prompt; `samples` stand in for an empty one."""
+        self._samples = samples
         self._source = source
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self.is_chat = source.isatty()
@@ -30,7 +29,7 @@ class Lines:
             asked = True
             yield line
         if not asked and not self.is_chat:
-            for sample in SAMPLES:
+            for sample in self._samples:
                 yield sample
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:

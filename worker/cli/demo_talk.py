@@ -9,26 +9,26 @@ from schemas.events import BusEvent, EventType
 from schemas.replies import Reply, Status
 from worker.cli.demo_input import Lines, ask_for_line
 from worker.cli.demo_metrics import selection_of
+from worker.cli.demo_scene import Scene
 from worker.cli.demo_team import LEASE_S, Team, assembled
 from worker.cli.demo_view import note, say, show_event, show_metrics, show_reply
 from worker.clock import monotonic
 
 CLIENT = "you"
-SWARM = "support"
 REPLY_WITHIN_S = 30.0
 EVENTS_WITHIN_S = 2.0
 ANSWERED = (Status.COMPLETED, Status.REFUSED)
 
 
-async def talk(app: str, *, events: bool, kill_a_worker: bool) -> int:
-    """Serve `app` and answer standard input; returns the exit code: 1 if a question got no answer."""
+async def talk(scene: Scene, *, events: bool, kill_a_worker: bool) -> int:
+    """Serve an application and answer standard input; returns the exit code: 1 if a question got no answer."""
     started = monotonic()
-    async with assembled(app) as team, Producer(team.url) as producer:
+    async with assembled(scene.reference) as team, Producer(team.url) as producer:
         ids = " and ".join(member.name for member in team.members)
         note(f"{team.server_name} on a private socket, workers {ids}; ready in {monotonic() - started:.1f} s")
-        note("agents triage, sales, refunds; tool order_status; policy polite")
-        async with Conversation(team, producer, watches=events) as conversation:
-            unanswered = await conversation.hold(Lines(), kill_a_worker=kill_a_worker)
+        note(scene.cast)
+        async with Conversation(team, producer, scene.swarm.name, watches=events) as conversation:
+            unanswered = await conversation.hold(Lines(scene.samples), kill_a_worker=kill_a_worker)
         show_metrics(await selection_of([member.metrics_url for member in team.members]))
         for member in team.lost:
             note(f"worker {member.name} was killed; its counts died with it")
@@ -38,10 +38,11 @@ async def talk(app: str, *, events: bool, kill_a_worker: bool) -> int:
 class Conversation:
     """One client that talks to the swarm, and what is shown of it."""
 
-    def __init__(self, team: Team, producer: Producer, *, watches: bool) -> None:
-        """Talk through `producer`; show bus events if it `watches`."""
+    def __init__(self, team: Team, producer: Producer, swarm_name: str, *, watches: bool) -> None:
+        """Talk with a swarm through `producer`; show bus events if it `watches`."""
         self._team = team
         self._producer = producer
+        self._swarm_name = swarm_name
         self._watches = watches
         self._watching: asyncio.Task[None] | None = None
         self._turns_seen = asyncio.Condition()
@@ -76,7 +77,9 @@ class Conversation:
 
     async def _ask(self, question: str, *, kill: bool) -> Reply | None:
         began = monotonic()
-        asking = asyncio.create_task(self._producer.execute(CLIENT, SWARM, question, timeout_s=REPLY_WITHIN_S))
+        asking = asyncio.create_task(
+            self._producer.execute(CLIENT, self._swarm_name, question, timeout_s=REPLY_WITHIN_S)
+        )
         if kill:
             await self._kill_holder(asking)
         try:
@@ -91,7 +94,7 @@ class Conversation:
         return reply
 
     async def _kill_holder(self, asking: "asyncio.Task[Reply]") -> None:
-        member = await self._team.kill_holder(SWARM, CLIENT, asking)
+        member = await self._team.kill_holder(self._swarm_name, CLIENT, asking)
         if member is None:
             note("the answer was faster than the kill: next question, next try")
         else:

@@ -33,6 +33,7 @@ from worker.completions.http_status import failure_of_status
 from worker.completions.openai_format import Written, answer_of, messages_of, tools_of
 from worker.definitions.completion import CompletionMessage, CompletionRequest
 
+OPENAI_HOST = "api.openai.com"
 CONNECT_WITHIN_S = 5.0
 FIRST_WAIT_S = 0.5
 #: a server that wants more patience than this is left to the retry of the turn: waiting here would hold a slot
@@ -86,10 +87,11 @@ class OpenAICompletion:
         try:
             return AsyncOpenAI(api_key=self.api_key, base_url=self.base_url, timeout=timeout, max_retries=0)
         except OpenAIError:
-            if self.base_url is None:
-                raise KeyRefused("there is no key: set OPENAI_API_KEY, or give api_key") from None
-        # A server of one's own mostly wants no key, but the client does.
-        return AsyncOpenAI(api_key="none", base_url=self.base_url, timeout=timeout, max_retries=0)
+            # A server of one's own mostly wants no key, but the client does.
+            client = AsyncOpenAI(api_key="none", base_url=self.base_url, timeout=timeout, max_retries=0)
+        if urlsplit(str(client.base_url)).hostname == OPENAI_HOST:
+            raise KeyRefused("there is no key: set OPENAI_API_KEY, or give api_key")
+        return client
 
     async def _asked(self, request: CompletionRequest) -> CompletionMessage:
         client = self._client
