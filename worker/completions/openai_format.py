@@ -128,7 +128,7 @@ def answer_of(completion: ChatCompletion) -> CompletionMessage:
 
 def usage_of(model: str, usage: CompletionUsage | None) -> Usage | None:
     """Return what the server says that the answer cost."""
-    return None if usage is None else Usage(model, usage.prompt_tokens, usage.completion_tokens)
+    return None if usage is None else Usage(model, usage.prompt_tokens or 0, usage.completion_tokens or 0)
 
 
 def _answer(text: str, calls: Iterable[Call], finish_reason: str, usage: Usage | None) -> CompletionMessage:

@@ -69,8 +69,9 @@ class Agent:
     @cached_property
     def model(self) -> str:
         """Return what metrics call the model: the `model` of its adapter, else the kind of adapter."""
-        model = getattr(self.completion, "model", None)
-        return model if isinstance(model, str) else type(self.completion).__name__
+        model: object = getattr(self.completion, "model", None)
+        name = model if isinstance(model, str) else getattr(model, "model_name", None)
+        return name if isinstance(name, str) else type(self.completion).__name__
 
     @cached_property
     def all_tools(self) -> tuple[Tool, ...]:

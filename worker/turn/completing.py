@@ -99,6 +99,9 @@ async def questioned(
     if not isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - not ours
         return _unanswered(turn, agent, began, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
     turn.port.metrics.model_called(agent.name, agent.model, "ok", monotonic() - began)
+    if answer.usage is not None:
+        turn.port.metrics.model_tokens("input", answer.usage.input_tokens)
+        turn.port.metrics.model_tokens("output", answer.usage.output_tokens)
     progress.unwritten.append((number, partial(_entry, request, answer)))
     if progress.batch is not None:
         await write(turn)
