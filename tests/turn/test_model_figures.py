@@ -1,5 +1,7 @@
 """What a turn counts of the models that it asks."""
 
+from types import SimpleNamespace
+
 from tests.observe.scraping import figures, registry_of
 from tests.turn.recording import Stage, agent, answering, swarm_of
 from worker import CompletionMessage, CompletionRequest, Usage
@@ -21,10 +23,9 @@ async def test_a_model_that_does_not_tell_counts_no_tokens() -> None:
 
 
 class Named:
-    """A completion with one of pydantic-ai's models."""
+    """A completion whose model is an object, as pydantic-ai's are."""
 
-    class model:  # noqa: N801 - stands for an object with a name
-        model_name = "tiny-1"
+    model = SimpleNamespace(model_name="tiny-1")
 
     async def complete(self, request: CompletionRequest) -> CompletionMessage:
         del request

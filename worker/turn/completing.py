@@ -98,14 +98,19 @@ async def questioned(
         return _unanswered(turn, agent, began, error)
     if not isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - not ours
         return _unanswered(turn, agent, began, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
-    turn.port.metrics.model_called(agent.name, agent.model, "ok", monotonic() - began)
-    if answer.usage is not None:
-        turn.port.metrics.model_tokens("input", answer.usage.input_tokens)
-        turn.port.metrics.model_tokens("output", answer.usage.output_tokens)
+    _count(turn, agent, began, answer)
     progress.unwritten.append((number, partial(_entry, request, answer)))
     if progress.batch is not None:
         await write(turn)
     return answer
+
+
+def _count(turn: OpenTurn, agent: Agent, began: float, answer: CompletionMessage) -> None:
+    metrics = turn.port.metrics
+    metrics.model_called(agent.name, agent.model, "ok", monotonic() - began)
+    if answer.usage is not None:
+        metrics.model_tokens("input", answer.usage.input_tokens)
+        metrics.model_tokens("output", answer.usage.output_tokens)
 
 
 def _unanswered(turn: OpenTurn, agent: Agent, began: float, error: Exception) -> CompletionMessage:
