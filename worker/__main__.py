@@ -1,8 +1,10 @@
 """The command `swarmline`, also as `python -m worker`: runs a verb and turns what it raises into an exit code."""
 
 import sys
+import traceback
 
-from worker.errors import SwarmlineError
+from worker.errors import EXIT_CRASH, SwarmlineError
+from worker.observe.redaction import redact_url
 
 #: 128 + SIGINT, as shells have it
 EXIT_INTERRUPTED = 130
@@ -20,6 +22,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
+    except Exception:  # noqa: BLE001 - a bug: Python's own traceback would show addresses with their passwords
+        print(redact_url(traceback.format_exc()), file=sys.stderr)  # noqa: T201
+        sys.exit(EXIT_CRASH)
 
 
 if __name__ == "__main__":

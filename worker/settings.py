@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     turn_buckets_s: Buckets | None = Field(None, description="other buckets for the duration of turns")
     log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field("INFO", description="lowest level that is logged")
     log_format: LogFormat = Field("auto", description="auto = console on a terminal, else json")
+    log_contents: bool = Field(
+        False, description="let the log repeat contents: texts of exceptions, DEBUG lines of other libraries"
+    )
     log_turns: bool = Field(True, description="one line for each finished turn, at INFO")
 
     @model_validator(mode="after")
@@ -149,6 +152,11 @@ def load_settings(options: Mapping[str, object] | None = None) -> Settings:
     if faults:
         raise ConfigurationError(*faults)
     return settings
+
+
+def hand_down_redis_url(url: str) -> None:
+    """Put an address where child processes find it: everybody on the machine can read the arguments of a process."""
+    os.environ[f"{PREFIX}REDIS_URL"] = url
 
 
 def source_of(field: str, options: Mapping[str, object] | None = None) -> str:

@@ -140,7 +140,12 @@ def demands_of(settings: Settings) -> Demands:
 
 
 def _observers(settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
-    logs = Logs(level=settings.log_level, log_format=settings.log_format, turns=settings.log_turns)
+    logs = Logs(
+        level=settings.log_level,
+        log_format=settings.log_format,
+        turns=settings.log_turns,
+        contents=settings.log_contents,
+    )
     logs.set_up(worker_id=worker_id)
     sheet = Sheet(sheet_fd)
     metrics = Metrics(sheet, buckets=Buckets.of_settings(settings.wait_buckets_s, settings.turn_buckets_s))

@@ -91,7 +91,7 @@ def test_what_people_said_is_never_logged() -> None:
 
 
 def test_a_password_in_a_chained_exception_is_not_logged() -> None:
-    _, stream = set_up()
+    _, stream = set_up(contents=True)
     error = RuntimeError("Redis is gone")
     error.__cause__ = OSError(f"no route to redis://:{CANARY}@h:1")
     structlog.get_logger().error("lost", error=error, exc_info=error)

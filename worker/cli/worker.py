@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.options import Namespace, RedisUrl
-from worker.settings import Settings, load_settings
+from worker.settings import Settings, hand_down_redis_url, load_settings
 
 AppReference = Annotated[str, typer.Option("--app", help="What to serve, as MODULE:ATTR.", metavar="MODULE:ATTR")]
 Processes = Annotated[int, typer.Option("--processes", help="Worker processes on this machine.", min=1, max=1024)]
@@ -63,6 +63,9 @@ def worker(
         "log_level": log_level,
     }
     settings = load_settings(options)
+    if redis_url is not None:
+        hand_down_redis_url(redis_url)
+        options["redis_url"] = None
     if processes > 1:
         from worker.cli.processes import supervise
 

@@ -12,6 +12,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from worker.clock import wall
 from worker.observe.redaction import redact_fields
+from worker.observe.tracebacks import first_line_of_asyncio, without_texts
 
 #: (client_id, swarm_name, request_id, fence, outcome, duration_s)
 TurnLine = Callable[[str, str, str, str, str, float], None]
@@ -25,13 +26,23 @@ class Logs:
     """Where the log lines of this process go, in which form and from which level on."""
 
     def __init__(
-        self, *, level: str = "INFO", log_format: str = "auto", stream: TextIO | None = None, turns: bool = True
+        self,
+        *,
+        level: str = "INFO",
+        log_format: str = "auto",
+        stream: TextIO | None = None,
+        turns: bool = True,
+        contents: bool = False,
     ) -> None:
-        """Take a level name, the form (auto, json or console) and a stream, by default standard error."""
+        """Take a level name, the form (auto, json or console) and a stream, by default standard error.
+
+        `contents` lets through what may repeat conversations: texts of exceptions, and other libraries' DEBUG lines.
+        """
         self._stream = stream or sys.stderr
         self._level = logging.getLevelNamesMapping()[level]
         self._json = log_format == "json" or (log_format == "auto" and not self._stream.isatty())
         self._turns = turns and self._level <= logging.INFO
+        self._contents = contents
         self._fields: dict[str, object] = {}
 
     def set_up(self, **fields: object) -> None:
@@ -43,7 +54,8 @@ class Logs:
             logger_factory=structlog.WriteLoggerFactory(self._stream),
             cache_logger_on_first_use=False,  # a second set_up, with the worker id, must reach every logger
         )
-        logging.basicConfig(level=self._level, handlers=[self._bridge()], force=True)
+        others = self._level if self._contents else max(self._level, logging.INFO)
+        logging.basicConfig(level=others, handlers=[self._bridge()], force=True)
         for name in QUIET_LOGGERS:
             logging.getLogger(name).setLevel(max(self._level, logging.WARNING))
 
@@ -57,7 +69,8 @@ class Logs:
         return _json_turns(self._stream, self._fields) if self._json else _console_turns()
 
     def _shared(self) -> list[Processor]:
-        return [structlog.processors.add_log_level, self._add_fields, structlog.processors.format_exc_info, _redact]
+        faults = [structlog.processors.format_exc_info] if self._contents else [first_line_of_asyncio, without_texts]
+        return [structlog.processors.add_log_level, self._add_fields, *faults, _redact]
 
     def _renderer(self) -> Processor:
         if self._json:
