@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from schemas.dead_letters import DeadReason
+
 PREFIX = "swarmline_"
 
 #: OpenTelemetry's advice for messaging, with 30 and 60 s for queues that are behind
@@ -34,10 +36,14 @@ class Buckets:
 
 
 class Counter(NamedTuple):
-    """A counter; its name stands without prefix and `_total`."""
+    """A counter; its name stands without prefix and `_total`.
+
+    Of a counter with one label, `known` values are there from the start, as 0: else nobody sees its first step.
+    """
 
     labels: tuple[str, ...]
     help: str
+    known: tuple[str, ...] = ()
 
 
 class Histogram(NamedTuple):
@@ -60,8 +66,10 @@ COUNTERS: Mapping[str, Counter] = {
     "requests_enqueued": Counter(("swarm", "kind"), "Requests that were taken on."),
     "requests_completed": Counter(("swarm", "outcome"), "Terminal replies; outcome is their status."),
     "requests_deduplicated": Counter((), "Requests that were dropped because their id was known."),
-    "requests_rejected": Counter(("reason",), "Requests that admission said no to."),
-    "requests_dead": Counter(("reason",), "Requests that went to the dead letters."),
+    "requests_rejected": Counter(
+        ("reason",), "Requests that admission said no to.", ("mailbox_full", "busy", "throttled")
+    ),
+    "requests_dead": Counter(("reason",), "Requests that went to the dead letters.", tuple(DeadReason)),
     "requests_redelivered": Counter((), "Claims of a request that was claimed before."),
     "policy_rejections": Counter(("policy", "direction"), "Messages that a policy refused."),
     "sessions_opened": Counter(("swarm",), "Sessions that came to be."),

@@ -24,7 +24,7 @@ class Metrics:
         """Count on `sheet`, by default on a new one."""
         self.sheet = sheet = sheet or Sheet()
         self.buckets = buckets = buckets or Buckets()
-        self._tallies = {name: Tally(sheet, name, counter.labels) for name, counter in COUNTERS.items()}
+        self._tallies = {name: Tally(sheet, name, counter.labels, counter.known) for name, counter in COUNTERS.items()}
         self._histograms = {
             name: Distributions(sheet, name, buckets.of(name), labelled=bool(kind.labels))
             for name, kind in HISTOGRAMS.items()

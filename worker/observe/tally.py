@@ -15,12 +15,14 @@ class Tally:
 
     __slots__ = ("_lock", "_name", "_rows", "_sheet")
 
-    def __init__(self, sheet: Sheet, name: str, labels: Sequence[str] = ()) -> None:
-        """Count on `sheet`; a counter without labels shows 0 from the start, so that its rate is known."""
+    def __init__(self, sheet: Sheet, name: str, labels: Sequence[str] = (), known: Sequence[str] = ()) -> None:
+        """Count on `sheet`; one without labels, or with `known` ones, is 0 from the start: its rate is known then."""
         self._sheet = sheet
         self._name = name
         self._lock = threading.Lock()
         self._rows: dict[tuple[str, ...], Row] = {} if labels else {(): sheet.row((name,), 1)}
+        for value in known:
+            self.add(value, count=0)
 
     def add(self, *values: str, count: int = 1) -> None:
         """Add `count` under these label values."""
