@@ -15,7 +15,6 @@ from tests.conformance.model import Line, Model
 from tests.helpers.eventually import eventually
 from worker import Agent, App, Swarm, Texts
 from worker.lane.observers import Observers
-from worker.observe.build import build_info
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
 from worker.settings import Settings
@@ -99,7 +98,7 @@ def swarm(*agents: Agent, name: str = "support", **options: Any) -> Swarm:
 @contextlib.asynccontextmanager
 async def working(app: App, redis_url: str, **settings: Any) -> AsyncGenerator[None]:
     """Serve an application in this process, with all that a worker process has but signals and housekeeping."""
-    observers = Observers(Metrics(build=build_info()), Health(stall_s=60), lambda *_: None)
+    observers = Observers(Metrics(), Health(stall_s=60), lambda *_: None)
     chosen = Settings(redis_url=SecretStr(redis_url), **settings)
     async with started_worker(app, chosen, uuid4().hex[:16], observers) as worker:
         running = asyncio.create_task(worker.run())
