@@ -8,6 +8,7 @@ What a message makes the agent do:
     share NUMBER      call a tool that adds one to a state of all sessions, so many times; before and after a DOOR
     tell ONE TWO      call a tool that emits each word and then waits at the door of the last one, if that is a door
     stream ONE TWO    stream the words before it answers with them
+    stutter           stream and answer half of a surrogate pair
     fail              raise an error; `fail in a tool` does it in a tool, `fail by NAME` with an odd one (see ODD)
     go to AGENT       hand the conversation over
     anything else     answer with its own name and the message
@@ -39,11 +40,15 @@ from worker import (
 )
 from worker.clock import sleep
 from worker.completions import EchoCompletion
+from worker.errors import Fenced, QueueUnavailable
 
 ODD: dict[str, BaseException] = {
     "by sys.exit": SystemExit(3),
     "by a cancellation of its own": CancelledError(),
     "by an interrupt": KeyboardInterrupt(),
+    "by an error of ours": Fenced("not really"),
+    "by another error of ours": QueueUnavailable("not really"),
+    "by a generator's end": GeneratorExit(),
     "by a group": BaseExceptionGroup("several", [SystemExit(3)]),
 }
 SORRY = "Sorry, say that again?"
@@ -122,6 +127,11 @@ def _stream(request: CompletionRequest, words: str) -> CompletionMessage:
     return _say_done(request, words)
 
 
+def _stutter(request: CompletionRequest, _: str) -> CompletionMessage:
+    request.emit_delta("half a pair: \ud83d")
+    return CompletionMessage("half a pair: \ud83d")
+
+
 def _fail(_: CompletionRequest, where: str) -> CompletionMessage:
     if not where:
         raise RuntimeError(SECRET)
@@ -144,6 +154,7 @@ VERBS: dict[str, Callable[[CompletionRequest, str], CompletionMessage]] = {
     "share": lambda _, what: _call("share", what=what),
     "tell": lambda _, words: _call("tell", words=words),
     "stream": _stream,
+    "stutter": _stutter,
     "go": _go,
     "fail": _fail,
 }

@@ -86,3 +86,11 @@ async def test_a_streamed_answer_comes_in_pieces_on_the_channel_only(wire: Wire,
     }
     assert deltas == [common | {"data": "one", "index": 0}, common | {"data": "two", "index": 1}]
     assert [item["type"] for item in await wire.outbox(alice, "support")] == ["reply"]
+
+
+async def test_half_a_surrogate_pair_costs_neither_the_stream_nor_the_answer(wire: Wire, alice: str) -> None:
+    async with wire.listen(wire.client_channel(alice, "support")) as listener:
+        request_id = await wire.say(alice, "support", "stutter")
+        items = await listener.until_reply(request_id)
+    assert {item.get("data", item.get("output")) for item in items} == {"half a pair: ?"}
+    assert (await wire.reply_of(request_id))["status"] == "completed"

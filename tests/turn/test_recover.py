@@ -93,7 +93,9 @@ async def test_a_completion_that_returns_nonsense_fails() -> None:
 
     reply = await stage(wrong).say("hi")
     assert reply.error is not None
-    assert reply.error.message == "the completion of agent 'a' raised TypeError"
+    assert reply.error.message == (
+        "the completion of agent 'a' gave a value of type str where a CompletionMessage was expected"
+    )
 
 
 @pytest.mark.parametrize("hook", ["transform", "map", "validate"])

@@ -2,8 +2,13 @@
 
 import json
 from json.encoder import encode_basestring
+from typing import cast
 
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic import JsonValue
+from pydantic_core import PydanticSerializationError, from_json, to_json
+
+#: lists around a value that is copied: what is kept lies that deep in the document or record that it is kept in
+_AROUND = 4
 
 
 def quote(text: str) -> str:
@@ -17,6 +22,22 @@ def dumps(value: object) -> str:
         return to_json(value, inf_nan_mode="constants").decode()
     except PydanticSerializationError:
         return _whole(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def json_copy(value: object) -> JsonValue:
+    """Return a value as it reads back from JSON; raises `TypeError` for what JSON can't hold and give back.
+
+    That is for example an object, NaN, a number of thousands of digits, or lists within lists within lists without end.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    try:
+        copy = from_json("[" * _AROUND + dumps(value) + "]" * _AROUND, allow_inf_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"{type(value).__name__} that JSON can't hold and give back: {error}") from error
+    for _ in range(_AROUND):
+        copy = copy[0]
+    return cast("JsonValue", copy)
 
 
 def _whole(text: str) -> str:

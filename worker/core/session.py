@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Self
 
 from pydantic import JsonValue, TypeAdapter
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
+
+from worker.core.json_text import dumps
 
 _DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
@@ -82,7 +84,7 @@ class Session:
             parts["states"] = self.states
         if self.memory:
             parts["memory"] = self.memory
-        return to_json(parts).decode() if parts else ""
+        return dumps(parts) if parts else ""
 
     def snapshot(self) -> Snapshot:
         """Return what a rollback needs; costs no copy."""

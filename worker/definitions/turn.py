@@ -124,7 +124,7 @@ class Turn(Protocol):
         ...
 
     async def commit_user_message(self, message: str, mode: str = "user") -> None:
-        """Add a user message to the history; nothing answers it."""
+        """Add a user message to the history; nothing answers it. Raises `ValueError` unless `mode` is user or tool."""
         ...
 
     async def commit_system_message(self, message: str) -> None:
@@ -222,5 +222,8 @@ class Turn(Protocol):
         ...
 
     def event(self, topic: str, payload: JsonValue) -> None:
-        """Publish a custom bus event; raises `ValueError` for a topic that is no name or belongs to the system."""
+        """Publish a custom bus event.
+
+        Raises `ValueError` for a topic that is no name or belongs to the system, `TypeError` for what is not JSON.
+        """
         ...

@@ -3,9 +3,8 @@
 import asyncio
 from collections import deque
 
-from pydantic_core import to_json
-
 from schemas.keyspace import ShardKeys
+from worker.core.json_text import dumps
 from worker.errors import QueueUnavailable
 from worker.store.shard import ShardStore
 from worker.turn.port import OpenTurn
@@ -37,7 +36,7 @@ class Deltas:
             "attempt": turn.attempt,
             "index": index,
         }
-        self._waiting.append((self._keys.client_channel(sid), to_json(delta).decode()))
+        self._waiting.append((self._keys.client_channel(sid), dumps(delta)))
         self._wake.set()
 
     async def run(self) -> None:

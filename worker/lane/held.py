@@ -123,6 +123,12 @@ class HeldSession:
         """Return what hands this session back; see `HandBack`."""
         return HandBack(self.claimed.sid, self.claimed.fence, bool(self.claimed.requests), wait_ms)
 
+    @property
+    def is_over(self) -> bool:
+        """Tell whether live output of the running turn was refused, or the whole session is lost."""
+        flushing = self.flushing
+        return self.lost or (flushing is not None and flushing.done() and flushing.exception() is not None)
+
     def confirmed(self) -> None:
         """Take note that one commit is through."""
         self.unconfirmed -= 1

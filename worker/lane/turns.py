@@ -7,7 +7,7 @@ import structlog
 
 from worker.core.outcome import Failed
 from worker.core.request import AdmittedRequest
-from worker.errors import Fenced, SwarmlineError
+from worker.errors import Fenced
 from worker.lane.held import HeldSession
 from worker.lane.live import finish_flush
 from worker.lane.outage import Outage
@@ -91,14 +91,15 @@ class TurnRunner:
         held.begin(turn)
         try:
             finished = await take_turn(turn)
-        except SwarmlineError:
-            raise
         except asyncio.CancelledError as error:
             was_asked_for = _forget_cancellation()
             if held.lost or (was_asked_for and not turn.cancelled_by):
                 raise  # the whole session is meant, or the process ends
             finished = finish_interrupted(turn) if turn.cancelled_by else _crashed(held, turn, error)
-        except (Exception, SystemExit, KeyboardInterrupt, BaseExceptionGroup) as error:  # noqa: BLE001 - it is logged
+        except BaseException as error:
+            # Code of users may raise our own errors as well: then nobody has taken the session from us.
+            if (isinstance(error, Fenced) and held.is_over) or (isinstance(error, GeneratorExit) and _is_torn_down()):
+                raise
             finished = _crashed(held, turn, error)
         finally:
             # The turn has its end: control that comes from here on must not give it another one.
@@ -146,10 +147,19 @@ def _forget_cancellation() -> bool:
     return was_asked_for
 
 
+def _is_torn_down() -> bool:
+    """Tell whether the process drops a turn that it can't end any more: then nothing runs."""
+    try:
+        return asyncio.current_task() is None
+    except RuntimeError:
+        return True
+
+
 def _crashed(held: HeldSession, turn: OpenTurn, error: BaseException) -> Finished:
     """End a turn by what no room foresaw: a bug of ours, `sys.exit()` in a tool, a `CancelledError` of an agent's own.
 
     The sender must not wait for ever, and the worker must not end.
     """
     log.error("turn_crashed", sid=held.claimed.sid, request_id=turn.request.request_id, exc_info=error)
-    return finish(turn, Failed("agent_error", "the turn crashed; the log of the worker says why", ""))
+    message = f"the turn crashed by {type(error).__name__}; the log of the worker says where"
+    return finish(turn, Failed("agent_error", message, ""))

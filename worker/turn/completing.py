@@ -14,6 +14,7 @@ from worker.definitions.agent import Agent, system_lines
 from worker.definitions.completion import CompletionMessage, CompletionRequest, ToolSpec
 from worker.definitions.tools import Offer, Tool, offer_of
 from worker.errors import SwarmlineError
+from worker.turn.answer_shape import fault_of_answer
 from worker.turn.guard import blame, hooked
 from worker.turn.journal import entry_of, may_start, recorded, write
 from worker.turn.limits import TookTooLongError, outcome_of, within
@@ -96,12 +97,27 @@ async def questioned(
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model's adapter raises is this turn's failure
         return _unanswered(turn, agent, began, error)
-    if not isinstance(answer, CompletionMessage):  # pyright: ignore[reportUnnecessaryIsInstance] - not ours
-        return _unanswered(turn, agent, began, TypeError(f"not a CompletionMessage but {type(answer).__name__}"))
+    fault = fault_of_answer(answer)
+    if fault is not None:
+        turn.port.metrics.model_called(agent.name, agent.model, "error", monotonic() - began)
+        blame(turn, f"the completion of agent {agent.name!r} gave {fault}")
+        return _NO_ANSWER
     _count(turn, agent, began, answer)
     progress.unwritten.append((number, partial(_entry, request, answer)))
     if progress.batch is not None:
         await write(turn)
+    return answer
+
+
+async def mapped(turn: OpenTurn, agent: Agent, answer: CompletionMessage) -> CompletionMessage:
+    """Return what the agent's own `map` makes of an answer, the answer itself when it has none or makes no answer."""
+    if agent.map is None:
+        return answer
+    made = await hooked(turn, f"map of agent {agent.name!r}", answer, agent.map, answer, session_info(turn))
+    fault = fault_of_answer(made)
+    if fault is None:
+        return made
+    blame(turn, f"map of agent {agent.name!r} gave {fault}")
     return answer
 
 

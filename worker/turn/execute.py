@@ -8,9 +8,9 @@ from worker.turn.answer import give_up, say
 from worker.turn.check_input import check_input
 from worker.turn.check_output import check_output
 from worker.turn.commits import push_text, push_user
-from worker.turn.completing import asked, offered
-from worker.turn.guard import blame, hooked, tell
-from worker.turn.navigation import active_agent, session_info
+from worker.turn.completing import asked, mapped, offered
+from worker.turn.guard import blame, tell
+from worker.turn.navigation import active_agent
 from worker.turn.port import OpenTurn
 from worker.turn.recover import placeholder, usable_answer
 from worker.turn.tools import use_tools
@@ -86,7 +86,7 @@ async def _round(turn: OpenTurn, agent: Agent, mode: str) -> str | None:
     ask = asked if turn.swarm.resque_strategy == "flush" else usable_answer
     message = await ask(turn, agent, mode, offer)
     if agent.map is not None:
-        message = await hooked(turn, f"map of agent {agent.name!r}", message, agent.map, message, session_info(turn))
+        message = await mapped(turn, agent, message)
     if message.tool_calls:
         return await use_tools(turn, agent, mode, message, offer)
     push_text(turn, "assistant", message.content, agent.name, "tool")

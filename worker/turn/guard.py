@@ -54,15 +54,18 @@ async def tell_opened(turn: OpenTurn) -> None:
 async def hooked(
     turn: OpenTurn, what: str, fallback: _T, hook: Callable[_P, _T | Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
 ) -> _T:
-    """Return what a hook makes; when it raises, note the fault and return the fallback."""
+    """Return what a hook makes; when it raises, or gives no text in place of one, note the fault, return `fallback`."""
     try:
-        made = hook(*args, **kwargs)
-        return await settled(made)
+        made = await settled(hook(*args, **kwargs))
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - the flow goes on with the fallback, the turn ends as failed
         blame(turn, f"{what} raised {type(error).__name__}", error)
         return fallback
+    if isinstance(fallback, str) and not isinstance(made, str):
+        blame(turn, f"{what} gave {type(made).__name__}, not text")
+        return fallback
+    return made
 
 
 def blame(turn: OpenTurn, message: str, error: BaseException | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from operator import attrgetter
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from worker.core.outcome import Refused
 from worker.definitions.callbacks import OnTwoTexts
@@ -81,7 +81,8 @@ async def _ban_message(turn: OpenTurn, policy: Policy) -> str:
         return policy.ban_message
     info: SessionInfo = session_info(turn)
     try:
-        return await settled(policy.get_ban_message(info)) or policy.ban_message
+        message = cast("object", await settled(policy.get_ban_message(info)))
+        return message if message and isinstance(message, str) else policy.ban_message
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - the refusal stands, with the fixed words

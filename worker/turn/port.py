@@ -256,7 +256,9 @@ class OpenTurn:
         self.info: SessionInfo | None = None
 
     def emit_delta(self, text: str) -> None:
-        """Stream a piece of the answer under way, best effort."""
+        """Stream a piece of the answer under way, best effort; raises `TypeError` for what is no text."""
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a completion calls it
+            raise TypeError(f"emit_delta takes text, not {type(text).__name__}")
         self.port.publish_delta(self, text)
 
 

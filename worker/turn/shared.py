@@ -6,12 +6,12 @@ from typing import cast
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-from worker.core.json_text import dumps
+from worker.core.json_text import dumps, json_copy
 from worker.core.shared import SharedChange, SharedValue
 from worker.definitions.turn import StateUpdate
 from worker.turn.guard import settled
 from worker.turn.journal import may_start, next_step
-from worker.turn.state import OrderedState, json_copy
+from worker.turn.state import OrderedState
 
 
 class SharedState(OrderedState):

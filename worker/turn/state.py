@@ -1,12 +1,10 @@
 """States as tools use them: updates in the order in which they were asked for, values as JSON (spec, section 9)."""
 
 from asyncio import Lock, Task, current_task
-from typing import cast
 
 from pydantic import JsonValue
-from pydantic_core import from_json
 
-from worker.core.json_text import dumps
+from worker.core.json_text import json_copy
 from worker.definitions.callbacks import OnState
 from worker.definitions.states import State
 from worker.definitions.turn import StateUpdate
@@ -94,13 +92,3 @@ class LiveState(OrderedState):
         session = self._turn.session
         session.states = {**session.states, self._declared.name: kept}
         return kept
-
-
-def json_copy(value: object) -> JsonValue:
-    """Return a value as it reads back from JSON; raises `TypeError` for what JSON can't hold."""
-    if value is None or isinstance(value, bool | int):
-        return value
-    try:
-        return cast("JsonValue", from_json(dumps(value)))
-    except ValueError as error:
-        raise TypeError(f"{type(value).__name__} is not JSON") from error

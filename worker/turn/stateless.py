@@ -5,9 +5,9 @@ from worker.core.outcome import Outcome, Replied
 from worker.definitions.agent import Agent
 from worker.definitions.completion import CompletionMessage
 from worker.turn import events
-from worker.turn.completing import NO_TOOLS, lines_of, questioned, shown
-from worker.turn.guard import hooked, tell
-from worker.turn.navigation import active_agent, session_info
+from worker.turn.completing import NO_TOOLS, lines_of, mapped, questioned, shown
+from worker.turn.guard import tell
+from worker.turn.navigation import active_agent
 from worker.turn.port import OpenTurn
 from worker.turn.recover import as_read, placeholder, text_fault
 
@@ -45,7 +45,6 @@ async def _answer(turn: OpenTurn, agent: Agent, message: str) -> str:
         await tell(turn, agent.name, agent.callbacks.on_run, message)
     messages = [*shown(turn, agent, await lines_of(turn, agent)), Message("user", message, agent.name, "user")]
     answer: CompletionMessage = await questioned(turn, agent, "user", messages, NO_TOOLS)
-    if agent.map is not None:
-        answer = await hooked(turn, f"map of agent {agent.name!r}", answer, agent.map, answer, session_info(turn))
+    answer = await mapped(turn, agent, answer)
     text = await as_read(turn, agent, answer.content)
     return "" if answer.tool_calls or await text_fault(turn, agent, text) is not None else text

@@ -16,6 +16,7 @@ from worker.definitions.completion import CompletionMessage
 from worker.definitions.tools import Offer, Tool
 from worker.errors import SwarmlineError
 from worker.turn.answer import give_up, say
+from worker.turn.answer_shape import fault_of_calls
 from worker.turn.commits import commit_tool_output, new_call_id, push
 from worker.turn.effects import Mark, effects_since, mark, repeat
 from worker.turn.guard import blame, hooked, settled, survive, tell
@@ -59,7 +60,12 @@ async def _asked_for(turn: OpenTurn, agent: Agent, message: CompletionMessage) -
     if agent.map_tool_calls is None:
         return calls
     what = f"map_tool_calls of agent {agent.name!r}"
-    return await hooked(turn, what, calls, agent.map_tool_calls, calls, session_info(turn))
+    made = await hooked(turn, what, calls, agent.map_tool_calls, calls, session_info(turn))
+    fault = fault_of_calls(made)
+    if fault is None:
+        return made
+    blame(turn, f"{what} gave {fault}")
+    return calls
 
 
 async def _prepared(turn: OpenTurn, agent: Agent, call: ToolCall, offer: Offer) -> Prepared | None:
@@ -126,6 +132,7 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
     began, metrics = monotonic(), turn.port.metrics
     try:
         returned = await within(tool.timeout_s or agent.tool_timeout_s, _result(turn, agent, one))
+        text = _text_of(returned)
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a tool raises is this turn's failure
@@ -133,8 +140,8 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
         return await _failed(turn, agent, one, error)
     metrics.tool_called(tool.name, "ok", monotonic() - began)
     if tool.callbacks.on_after_call is not None:
-        await tell(turn, agent.name, tool.callbacks.on_after_call, call, _text_of(returned))
-    await _output_committed(turn, batch, call, returned)
+        await tell(turn, agent.name, tool.callbacks.on_after_call, call, text)
+    await _output_committed(turn, batch, call, None if returned is None else text)
     _journal(turn, batch, start, number, one)
     return None
 
@@ -150,7 +157,7 @@ async def _result(turn: OpenTurn, agent: Agent, one: Prepared) -> object:
     return await result if isawaitable(result) else result
 
 
-async def _output_committed(turn: OpenTurn, batch: Batch, call: ToolCall, returned: object) -> None:
+async def _output_committed(turn: OpenTurn, batch: Batch, call: ToolCall, returned: str | None) -> None:
     """Commit what a tool returned; one that returned nothing and did nothing still gets an output.
 
     Without one the model would not see its own call again, and would make it for ever.
@@ -160,20 +167,38 @@ async def _output_committed(turn: OpenTurn, batch: Batch, call: ToolCall, return
     elif batch.touched:
         return
     if call.id not in batch.committed:
-        text = turn.swarm.texts.tool_done if returned is None else _text_of(returned)
+        text = turn.swarm.texts.tool_done if returned is None else returned
         await commit_tool_output(turn, call.id, text, batch.agent_name)
 
 
+class _NoTextError(Exception):
+    """What a tool returned can't be made text."""
+
+
 def _text_of(returned: object) -> str:
-    return returned if isinstance(returned, str) else dumps(returned)
+    if isinstance(returned, str):
+        return returned
+    try:
+        return dumps(returned)
+    except (TypeError, ValueError, RecursionError) as error:
+        kind = type(returned).__name__
+        raise _NoTextError(f"returned {kind}, which is not JSON: return text, or what JSON can hold") from error
 
 
 async def _failed(turn: OpenTurn, agent: Agent, one: Prepared, error: Exception) -> str:
     tool, call = one.tool, one.call
-    if isinstance(error, TookTooLongError):
-        blame(turn, f"tool {call.name!r} of agent {agent.name!r} took longer than its time limit")
-    else:
-        blame(turn, f"tool {call.name!r} of agent {agent.name!r} raised {type(error).__name__}", error)
+    match error:
+        case TookTooLongError():
+            what = "took longer than its time limit"
+        case _NoTextError():
+            what = str(error)
+        case _:
+            what = f"raised {type(error).__name__}"
+    blame(
+        turn,
+        f"tool {call.name!r} of agent {agent.name!r} {what}",
+        None if isinstance(error, TookTooLongError) else error,
+    )
     if tool.callbacks.on_call_error is not None:
         await tell(turn, agent.name, tool.callbacks.on_call_error, call, error)
     if agent.callbacks.on_tool_error is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue
 
+from schemas.requests import Mode
 from worker.turn import commits
 from worker.turn.handle.identity import Identity
 
@@ -14,7 +15,8 @@ class Committing(Identity):
     __slots__ = ()
 
     async def commit_user_message(self, message: str, mode: str = "user") -> None:
-        """Add a user message to the history; nothing answers it."""
+        """Add a user message to the history; nothing answers it. Raises `ValueError` unless `mode` is user or tool."""
+        mode = Mode(mode).value
         await commits.commit_message(self._turn, "user", message, mode)
 
     async def commit_system_message(self, message: str) -> None:

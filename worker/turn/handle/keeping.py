@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar, cast
 from pydantic import JsonValue
 
 from schemas.names import is_name
+from worker.core.json_text import json_copy
 from worker.definitions.errors import UnknownStateError
 from worker.definitions.states import State
 from worker.definitions.turn import StateHandle
@@ -14,7 +15,7 @@ from worker.turn.handle.identity import Identity
 from worker.turn.journal import entry_of, keep, may_start, next_step, recorded, write
 from worker.turn.navigation import active_agent
 from worker.turn.shared import SharedState
-from worker.turn.state import LiveState, json_copy
+from worker.turn.state import LiveState
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")

@@ -4,6 +4,7 @@ from pydantic import JsonValue
 
 from schemas.events import Source
 from schemas.names import is_name
+from worker.core.json_text import json_copy
 from worker.turn import events
 from worker.turn.control import publish_cancel, say_to_client
 from worker.turn.handle.identity import Identity
@@ -39,7 +40,10 @@ class Speaking(Identity):
         self._turn.cancelled_by = self._turn.cancelled_by or "cancel-output"
 
     def event(self, topic: str, payload: JsonValue) -> None:
-        """Publish a custom bus event; raises `ValueError` for a topic that is no name or belongs to the system."""
+        """Publish a custom bus event.
+
+        Raises `ValueError` for a topic that is no name or belongs to the system, `TypeError` for what is not JSON.
+        """
         if not is_name(topic) or topic in frozenset(Source):
             raise ValueError(f"topic {topic!r} is no name, or is a source of the system")
-        events.custom_event(self._turn, topic, payload)
+        events.custom_event(self._turn, topic, json_copy(payload))
