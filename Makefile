@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet install --constraint con
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chaos clean
+.PHONY: help demo test check bench chaos fuzz audit clean
 
 help: ## show this list
 	@echo "Swarmline: conversations with swarms of agents on a message queue."
@@ -42,6 +42,15 @@ bench: $(VENV)/.can-run ## measure side by side with a bare loop on the same ser
 
 chaos: $(VENV)/.can-run ## break everything under load, then check that nothing was lost (ARGS="--minutes 10 --seed 7")
 	@$(PY) -m worker simulate $(ARGS)
+
+fuzz: $(VENV)/.can-develop ## 100,000 pieces of rubbish against one worker (N=1000 SEED=7)
+	@SWARMLINE_TEST_FUZZ=$(or $(N),100000) SWARMLINE_TEST_SEED=$(or $(SEED),1) $(PY) -m pytest -q tests/security/test_fuzz.py $(ARGS)
+
+audit: $(VENV)/.can-develop ## known weaknesses of what constraints.txt names, by pip-audit; asks the network
+	@$(PIP) pip-audit </dev/null
+	@$(VENV)/bin/pip-audit --requirement constraints.txt --no-deps --progress-spinner off $(ARGS) \
+		|| { echo "Judge each in docs/security.md, or raise the version in constraints.txt."; exit 1; }
+	@echo "(What \"could not be audited\" was not looked at: the advisories of PyPI were not reachable.)"
 
 clean: ## remove what make has made
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache .bench
