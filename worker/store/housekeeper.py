@@ -1,11 +1,9 @@
 """What housekeeping asks of one shard: sweep, reclaim, trim and the figures of the whole cluster."""
 
-from collections.abc import Iterable
-
-from schemas.keyspace import ADMISSION_GROUP, ShardKeys
+from schemas.keyspace import ShardKeys
 from worker.core.cluster_sample import ClusterSample
-from worker.store.claims import parse_record
-from worker.store.link import Answer, Link
+from worker.store.figures import figures_of
+from worker.store.link import Link
 from worker.store.script import load
 
 #: sessions that one call of the sweep looks at, so that it stays short
@@ -59,21 +57,7 @@ class ShardHousekeeper:
 
     async def sample(self) -> ClusterSample:
         """Return the figures of the shard."""
-        keys, command = self._keys, self._link.command
-        now_s, micros = await command("TIME")
-        now_ms = int(now_s) * 1000 + int(micros) // 1000
-        return ClusterSample(
-            stream_length=await command("XLEN", keys.requests),
-            stream_lag=await self._lag(),
-            oldest_waiting_s=max(0, now_ms - await self._oldest_ms(now_ms)) / 1000,
-            # One whose lease is over is dead, although nobody may be left to take its sessions away.
-            workers_live=await command("ZCOUNT", keys.workers, now_ms, "+inf"),
-            sessions_active=await command("ZCARD", keys.sessions),
-            held=await self._held(),
-            ready=await command("LLEN", keys.ready) + await command("LLEN", keys.suspects),
-            delayed=await command("ZCARD", keys.delayed),
-            dead=await command("XLEN", keys.dead),
-        )
+        return await figures_of(self._link, self._keys)
 
     async def become_sampler(self, caller_id: str, life_ms: int, *, insists: bool) -> bool:
         """Take or keep the place of who shows the figures of the cluster, for `life_ms`; tell whether it is ours.
@@ -92,34 +76,3 @@ class ShardHousekeeper:
         """Give up the place of who shows the figures, if it is ours."""
         if await self._link.command("GET", self._keys.sampler) == caller_id.encode():
             await self._link.command("DEL", self._keys.sampler)
-
-    async def _held(self) -> int:
-        workers = await self._link.command("ZRANGE", self._keys.workers, 0, -1)
-        return sum([await self._link.command("SCARD", self._keys.held(worker.decode())) for worker in workers])
-
-    async def _lag(self) -> int | None:
-        if not await self._link.command("EXISTS", self._keys.requests):
-            return 0
-        for group in await self._link.command("XINFO", "GROUPS", self._keys.requests):
-            figures = _by_name(group)
-            if figures[b"name"] == ADMISSION_GROUP.encode():
-                return figures[b"lag"]
-        return None
-
-    async def _oldest_ms(self, now_ms: int) -> int:
-        """Return when the oldest request that waits was sent (not admitted yet) or accepted (no holder yet)."""
-        keys, command = self._keys, self._link.command
-        cursor = await command("HGET", keys.cursor, "id")
-        entries = await command("XRANGE", keys.requests, b"(" + cursor if cursor else "-", "+", "COUNT", 1)
-        times = [int(entry_id.split(b"-")[0]) for entry_id, _ in entries]
-        for waiting in (keys.ready, keys.suspects):
-            sid = await command("LINDEX", waiting, 0)
-            head = sid and await command("LINDEX", keys.mailbox(sid.decode()), 0)
-            if head:
-                times.append(parse_record(head).accepted_at_ms)
-        return min(times, default=now_ms)
-
-
-def _by_name(flat: Iterable[Answer]) -> dict[bytes, Answer]:
-    values = iter(flat)
-    return dict(zip(values, values, strict=True))

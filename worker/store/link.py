@@ -5,14 +5,14 @@ a blocking read or behind other callers of a pool. Nothing is retried here: only
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeAlias, cast
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from worker.errors import QueueUnavailable
 from worker.store.script import Script
@@ -81,6 +81,21 @@ class Link:
         except (RedisError, OSError) as error:
             raise QueueUnavailable(f"{arguments[0]}: {error}") from error
 
+    async def batch(self, commands: Sequence[Sequence[Argument]]) -> list[Answer]:
+        """Call several commands in one round trip; one that meets a wrong type has its ResponseError as its answer.
+
+        Raises `QueueUnavailable`, and `CommandRefused` where the user may not call one of them.
+        """
+        try:
+            async with self._lock:
+                answers = await self._exchange_all([_pack(tuple(command)) for command in commands])
+        except (RedisError, OSError) as error:
+            raise QueueUnavailable(str(error)) from error
+        for command, answer in zip(commands, answers, strict=True):
+            if isinstance(answer, NoPermissionError):
+                raise CommandRefused(command[0], answer)
+        return answers
+
     async def call(self, script: Script, *arguments: Argument) -> Answer:
         """Call a script; keys come first in `arguments`. Raises like `command`."""
         try:
@@ -116,6 +131,21 @@ class Link:
         connection = self._connection
         async with self._lock:
             return await self._exchange_alone(connection, arguments, timeout_s)
+
+    async def _exchange_all(self, packed: Sequence[bytes]) -> list[Answer]:
+        connection, answers = self._connection, list[Answer]()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await connection.send_packed_command(b"".join(packed), check_health=False)
+                while len(answers) < len(packed):
+                    try:
+                        answers.append(cast("Answer", await connection.read_response(disable_decoding=True)))
+                    except ResponseError as error:
+                        answers.append(error)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return answers
 
     async def _exchange_alone(
         self, connection: AbstractConnection, arguments: tuple[Argument, ...], timeout_s: float
