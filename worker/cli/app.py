@@ -5,6 +5,7 @@ import typer
 from worker.cli.bench import bench
 from worker.cli.check import check
 from worker.cli.config import config
+from worker.cli.dead import dead
 from worker.cli.demo import demo
 from worker.cli.doctor import doctor
 from worker.cli.exporter import exporter
@@ -25,3 +26,4 @@ app = typer.Typer(
 for verb in (demo, worker, exporter, send, tail, check, doctor, bench, simulate, version):
     app.command(verb.__name__)(verb)
 app.add_typer(config, name="config")
+app.add_typer(dead, name="dead")

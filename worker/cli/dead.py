@@ -1,0 +1,225 @@
+"""`swarmline dead`: look at dead letters, send them again, or drop them."""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple, TypeVar
+
+import typer
+
+from schemas.dead_letters import DeadLetter, DeadReason
+from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.errors import EXIT_USAGE
+from worker.settings import load_settings
+from worker.store.dead_letters import Buried, Graveyard
+from worker.store.link import Link
+
+dead = typer.Typer(help="Requests that were given up: list, show, send again, drop.", no_args_is_help=True)
+
+Ids = Annotated[list[str] | None, typer.Argument(help="As `dead ls` prints them.", metavar="[ID]...")]
+Id = Annotated[str, typer.Argument(help="As `dead ls` prints it.", metavar="ID")]
+Count = Annotated[int, typer.Option("--count", help="How many to list, newest first.", min=1)]
+Reason = Annotated[DeadReason | None, typer.Option("--reason", help="Only those with this reason.")]
+SwarmName = Annotated[str | None, typer.Option("--swarm", help="Only those for this swarm.")]
+Client = Annotated[str | None, typer.Option("--client", help="Only those of this client.")]
+All = Annotated[bool, typer.Option("--all", help="All that the other options leave.")]
+DropDeadline = Annotated[bool, typer.Option("--drop-deadline", help="Send them without the deadline that they had.")]
+
+
+_T = TypeVar("_T")
+_ID = re.compile(r"(\d{1,4})/(\d{1,20}-\d{1,20})")
+
+
+class Wanted(NamedTuple):
+    """Which dead letters are meant."""
+
+    reason: DeadReason | None = None
+    swarm: str | None = None
+    client: str | None = None
+
+    def has(self, buried: Buried) -> bool:
+        """Tell whether a dead letter is meant."""
+        return (
+            (self.reason is None or (buried.letter is not None and buried.letter.reason is self.reason))
+            and self.swarm in (None, buried.original("swarmName"))
+            and self.client in (None, buried.original("clientId"))
+        )
+
+
+@dead.command("ls")
+def ls(
+    *,
+    count: Count = 20,
+    reason: Reason = None,
+    swarm: SwarmName = None,
+    client: Client = None,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """List dead letters, the newest first."""
+
+    async def listed(graveyard: Graveyard) -> list[Buried]:
+        found = [buried async for buried in _all(graveyard, Wanted(reason, swarm, client), at_most=count)]
+        return sorted(found, key=_age)[:count]
+
+    found = _with_graveyard(redis_url, namespace, listed)
+    if as_json:
+        typer.echo(json.dumps([_plain(buried) for buried in found], ensure_ascii=False))
+    elif not found:
+        typer.echo("no dead letters")
+    for buried in () if as_json else found:
+        typer.echo(_line(buried))
+
+
+@dead.command("show")
+def show(letter_id: Id, *, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """Show one dead letter with all the fields that its entry had, contents of messages included."""
+    (buried,) = _with_graveyard(redis_url, namespace, lambda graveyard: _found(graveyard, [letter_id]))
+    shown = _plain(buried) | {"original": _original(buried.letter)}
+    if as_json:
+        typer.echo(json.dumps(shown, ensure_ascii=False))
+        return
+    for name, value in {**_plain(buried), **{f"orig.{k}": v for k, v in _original(buried.letter).items()}}.items():
+        typer.echo(f"{name:<20} {value}")
+
+
+@dead.command("redrive")
+def redrive(
+    letter_ids: Ids = None,
+    *,
+    every: All = False,
+    reason: Reason = None,
+    swarm: SwarmName = None,
+    client: Client = None,
+    drop_deadline: DropDeadline = False,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send dead letters again, each under a new request id, and drop them."""
+
+    async def again(graveyard: Graveyard) -> list[dict[str, str]]:
+        done: list[dict[str, str]] = []
+        for buried in await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client)):
+            if buried.letter is None:
+                raise _refused(f"{_id(buried)} is no dead letter that is known here; `dead drop` removes it")
+            new_id = await graveyard.redrive(buried, keeps_deadline=not drop_deadline)
+            done.append({"id": _id(buried), "requestId": new_id})
+        return done
+
+    done = _with_graveyard(redis_url, namespace, again)
+    if as_json:
+        typer.echo(json.dumps(done))
+    for one in () if as_json else done:
+        typer.echo(f"{one['id']} -> {one['requestId']}")
+
+
+@dead.command("drop")
+def drop(
+    letter_ids: Ids = None,
+    *,
+    every: All = False,
+    reason: Reason = None,
+    swarm: SwarmName = None,
+    client: Client = None,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good."""
+
+    async def gone(graveyard: Graveyard) -> int:
+        chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client))
+        return sum([await graveyard.drop(buried) for buried in chosen])
+
+    count = _with_graveyard(redis_url, namespace, gone)
+    typer.echo(json.dumps({"dropped": count}) if as_json else f"{count} dropped")
+
+
+def _with_graveyard(redis_url: str | None, namespace: str | None, work: Callable[[Graveyard], Awaitable[_T]]) -> _T:
+    """Run `work` on the dead letters that options and environment name; `QueueUnavailable` ends the command with 69."""
+    settings = load_settings({"redis_url": redis_url, "namespace": namespace})
+
+    async def worked() -> _T:
+        link = Link(settings.redis_url.get_secret_value())
+        try:
+            return await work(Graveyard(link, settings.namespace))
+        finally:
+            await link.close()
+
+    return asyncio.run(worked())
+
+
+async def _all(graveyard: Graveyard, wanted: Wanted, *, at_most: int | None = None) -> AsyncIterator[Buried]:
+    """Yield what is meant, `at_most` of each shard."""
+    for shard in range(await graveyard.shards()):
+        found = 0
+        async for buried in graveyard.newest_first(shard):
+            if wanted.has(buried):
+                found += 1
+                yield buried
+            if found == at_most:
+                break
+
+
+async def _chosen(graveyard: Graveyard, letter_ids: list[str] | None, every: bool, wanted: Wanted) -> list[Buried]:
+    """Return the letters that were named, or all that are meant, the oldest first; ends the command with 2."""
+    if letter_ids and not every and wanted == Wanted():
+        return await _found(graveyard, letter_ids)
+    if letter_ids or not every:
+        raise _refused("name dead letters by their ids, or give --all with or without other options")
+    return sorted([buried async for buried in _all(graveyard, wanted)], key=_age, reverse=True)
+
+
+async def _found(graveyard: Graveyard, letter_ids: list[str]) -> list[Buried]:
+    found: list[Buried] = []
+    for letter_id in letter_ids:
+        match = _ID.fullmatch(letter_id)
+        if match is None:
+            raise _refused(f"{letter_id!r} is no id of a dead letter: they look like 0/1795365314230-0")
+        buried = await graveyard.find(int(match[1]), match[2])
+        if buried is None:
+            raise _refused(f"there is no dead letter {letter_id}")
+        found.append(buried)
+    return found
+
+
+def _refused(reason: str) -> typer.Exit:
+    typer.echo(f"swarmline: {reason}", err=True)
+    return typer.Exit(EXIT_USAGE)
+
+
+def _age(buried: Buried) -> tuple[int, int, int]:
+    """Return what sorts the newest first."""
+    ms, _, number = buried.entry_id.partition("-")
+    return -int(ms), -int(number), buried.shard
+
+
+def _id(buried: Buried) -> str:
+    return f"{buried.shard}/{buried.entry_id}"
+
+
+def _line(buried: Buried) -> str:
+    if buried.letter is None:
+        return f"{_id(buried)}  (not a dead letter that is known here)"
+    at = datetime.fromtimestamp(buried.letter.at_ms / 1000, UTC).isoformat(timespec="seconds")
+    names = " ".join(buried.original(name) or "-" for name in ("swarmName", "clientId", "kind", "requestId"))
+    return f"{_id(buried)}  {at}  {buried.letter.reason}  {names}  {buried.letter.error}"
+
+
+def _plain(buried: Buried) -> dict[str, str | int]:
+    """Return what a dead letter is about, without the contents of its request."""
+    names = ("requestId", "clientId", "swarmName", "kind")
+    about: dict[str, str | int] = {"id": _id(buried), **{name: buried.original(name) for name in names}}
+    if buried.letter is not None:
+        letter = buried.letter
+        about |= {"reason": letter.reason, "error": letter.error, "attempts": letter.attempts, "atMs": letter.at_ms}
+    return about
+
+
+def _original(letter: DeadLetter | None) -> dict[str, str]:
+    fields = {} if letter is None else letter.original
+    return {name.decode(errors="replace"): value.decode(errors="replace") for name, value in fields.items()}
