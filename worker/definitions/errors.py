@@ -25,3 +25,11 @@ class NavigationLoopError(TurnError):
 
 class NestingLimitError(TurnError):
     """The turn asked its agents too many times."""
+
+
+class UnknownAgentError(TurnError):
+    """The agent to hand over to is not of this swarm."""
+
+
+class TurnOverError(TurnError):
+    """The turn has ended: a task that its tool left running can't speak, commit or change anything."""

@@ -6,6 +6,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from pydantic import JsonValue
 
 from worker.core.messages import Message
+from worker.definitions.turn_facts import TurnFacts
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -33,57 +34,12 @@ class StateHandle(Protocol):
         ...
 
 
-class Turn(Protocol):
+class Turn(TurnFacts, Protocol):
     """The turn that a tool or a callback runs in.
 
     It stands here without its body because definitions know nothing of how turns are run; the one that is handed out
     is `LiveTurn`.
     """
-
-    @property
-    def client_id(self) -> str:
-        """Return whose session this is."""
-        ...
-
-    @property
-    def swarm_name(self) -> str:
-        """Return the swarm of the session."""
-        ...
-
-    @property
-    def agent_name(self) -> str:
-        """Return the agent that runs the tool, or that the callback is about."""
-        ...
-
-    @property
-    def request_id(self) -> str:
-        """Return the request that this turn answers."""
-        ...
-
-    @property
-    def attempt(self) -> int:
-        """Return how often the request has been started, from 1."""
-        ...
-
-    @property
-    def payload(self) -> JsonValue:
-        """Return what the request carried besides its message."""
-        ...
-
-    @property
-    def deadline(self) -> int | None:
-        """Return the request's deadline in Unix ms by Redis' clock."""
-        ...
-
-    @property
-    def tool_call_id(self) -> str:
-        """Return the id of the tool call under way, `""` outside a tool."""
-        ...
-
-    @property
-    def is_last_call(self) -> bool:
-        """Tell whether the tool call under way is the last one of its batch."""
-        ...
 
     async def emit(self, text: str) -> None:
         """Send text to the client now; it passes the output policies first.
@@ -105,7 +61,10 @@ class Turn(Protocol):
         ...
 
     async def hand_over(self, agent_name: str) -> None:
-        """Let another agent take over as a hand-off does: it answers the client's last message when the tool ends."""
+        """Let another agent take over as a hand-off does: it answers the client's last message when the tool ends.
+
+        Raises `UnknownAgentError` for one that is not of this swarm.
+        """
         ...
 
     async def change_agent(self, agent_name: str) -> bool:
@@ -164,7 +123,10 @@ class Turn(Protocol):
         ...
 
     def agent_history(self) -> list[Message]:
-        """Return what the model of the active agent would see, without prompt lines."""
+        """Return what the model of the active agent would see: prompt and system lines, then its view of the history.
+
+        Lines that are computed are those of its last question in this turn.
+        """
         ...
 
     def user_history(self) -> list[Message]:

@@ -109,7 +109,7 @@ async def commit_stop_tools(turn: OpenTurn) -> None:
     agent = _resolved(turn)
     batch = turn.progress.batch
     if batch is not None:
-        batch.stopped = batch.touched = True
+        batch.stopped = True
     _committed(turn, agent, "commit-stop-tools", {})
 
 

@@ -62,6 +62,7 @@ async def asked(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> Comple
     lines = agent.fixed_lines
     if lines is None:
         lines = await lines_of(turn, agent)
+        turn.progress.lines = {**turn.progress.lines, agent.name: lines}
     return await questioned(turn, agent, mode, shown(turn, agent, lines), offer)
 
 

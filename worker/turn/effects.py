@@ -4,6 +4,7 @@ from typing import NamedTuple, cast
 
 from pydantic import JsonValue
 
+from worker.core.outcome import Failed
 from worker.turn.port import Batch, OpenTurn
 
 
@@ -34,6 +35,7 @@ def effects_since(turn: OpenTurn, batch: Batch, start: Mark) -> dict[str, object
         "emitted": batch.emitted,
         "stopped": batch.stopped,
         "cancelledBy": turn.cancelled_by,
+        "fault": progress.fault,
     }
 
 
@@ -53,3 +55,5 @@ def repeat(turn: OpenTurn, batch: Batch, effects: dict[str, JsonValue]) -> None:
     batch.emitted = cast("str | None", effects["emitted"])
     batch.stopped = cast("bool", effects["stopped"])
     turn.cancelled_by = cast("str", effects["cancelledBy"])
+    fault = cast("list[str] | None", effects.get("fault"))
+    progress.fault = None if fault is None else Failed(*fault)

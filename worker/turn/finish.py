@@ -8,6 +8,7 @@ from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Refused, Re
 from worker.core.request import AdmittedRequest
 from worker.turn import events
 from worker.turn.navigation import active_agent
+from worker.turn.over import close
 from worker.turn.port import EndedTogether, Finished, OpenTurn
 
 
@@ -37,7 +38,7 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     kind = turn.request.kind
     if kind not in CONTROL_LANE:
         _settle(turn)
-    return Finished(
+    finished = Finished(
         outcome,
         status,
         reply,
@@ -52,6 +53,8 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
         message,
         [_end_of(turn, one.request, one.outcome or outcome) for one in turn.together] if turn.together else (),
     )
+    close(turn)
+    return finished
 
 
 def _end_of(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> EndedTogether:

@@ -1,14 +1,16 @@
 """The seam between a turn and the lane: what a turn asks for, what it collects, what it hands over for the commit."""
 
 from asyncio import Lock
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NamedTuple, Optional, Protocol
 
 from pydantic import JsonValue
 
 from schemas.requests import OPENING_KINDS
 from worker.core.json_text import quote
+from worker.core.messages import Message, ToolCall
 from worker.core.outcome import Failed, Outcome
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session, Snapshot
@@ -20,6 +22,7 @@ from worker.observe.metrics import Metrics
 from worker.turn.together import Together
 
 _NOWHERE: Final[frozenset[str]] = frozenset()
+_NO_LINES: Final[Mapping[str, tuple[Message, ...]]] = MappingProxyType({})
 
 
 class TurnPort(Protocol):
@@ -78,15 +81,17 @@ class TurnPort(Protocol):
 class Batch:
     """The tool calls of one answer while they run one after another.
 
-    `stopped`: no further call runs, the tool stopped the batch or changed the agent. `committed`: ids of the calls
-    whose output is in the history. `emitted`: the newest text that a tool emitted. `touched`: the call under way did
-    something to the conversation, so it needs no output of ours.
+    `calls`: all of them, `reason`: the text that came with them. `stopped`: no further call runs, the tool stopped the
+    batch or changed the agent. `committed`: ids of the calls whose output is in the history. `emitted`: the newest text
+    that a tool emitted. `touched`: the call under way did something to the conversation, so it needs no output of ours.
     """
 
-    __slots__ = ("agent_name", "call_id", "committed", "emitted", "is_last", "stopped", "touched")
+    __slots__ = ("agent_name", "call_id", "calls", "committed", "emitted", "is_last", "reason", "stopped", "touched")
 
-    def __init__(self, agent_name: str) -> None:
+    def __init__(self, agent_name: str, calls: Sequence[ToolCall], reason: str) -> None:
         self.agent_name = agent_name
+        self.calls = calls
+        self.reason = reason
         self.call_id = ""
         self.is_last = False
         self.stopped = False
@@ -103,8 +108,9 @@ class Progress:
     `question`: the newest user message, `question_at`: how many records there were with it. `answer`: the newest
     answer of an execution inside a tool. `answering`: message and mode that the turn answers, once they came in.
     `spoken_by`: who answered, if not the active agent of the session. `fault`: the first error on the way, with which
-    the turn ends as failed. `states`: states in use, by name. `unwritten`: finished steps that are not in the journal
-    yet; they are encoded only if another step follows.
+    the turn ends as failed. `lines`: prompt and system lines that were computed in this turn, by agent. `states`:
+    states in use, by name. `unwritten`: finished steps that are not in the journal yet; they are encoded only if
+    another step follows.
     """
 
     __slots__ = (
@@ -115,6 +121,7 @@ class Progress:
         "calls",
         "emitted",
         "fault",
+        "lines",
         "question",
         "question_at",
         "route",
@@ -135,6 +142,7 @@ class Progress:
         self.fault: Failed | None = None
         self.batch: Batch | None = None
         self.states: dict[str, StateHandle] = {}
+        self.lines: Mapping[str, tuple[Message, ...]] = _NO_LINES
         self.unwritten: list[tuple[int, Callable[[], str]]] = []
 
 

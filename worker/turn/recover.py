@@ -7,7 +7,7 @@ from worker.definitions.agent import Agent
 from worker.definitions.completion import CompletionMessage
 from worker.definitions.tools import Offer
 from worker.turn.commits import push_text
-from worker.turn.completing import NO_TOOLS, asked
+from worker.turn.completing import NO_TOOLS, asked, mapped
 from worker.turn.guard import hooked, tell
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
@@ -56,7 +56,8 @@ async def usable_answer(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -
 
 
 async def is_usable(turn: OpenTurn, agent: Agent, answer: CompletionMessage) -> bool:
-    """Tell whether an answer calls tools, or is a text that may be said."""
+    """Tell whether an answer, as `map` makes it, calls tools or is a text that may be said."""
+    answer = await mapped(turn, agent, answer)
     return bool(answer.tool_calls) or await text_fault(turn, agent, await as_read(turn, agent, answer.content)) is None
 
 

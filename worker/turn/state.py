@@ -11,6 +11,7 @@ from worker.definitions.turn import StateUpdate
 from worker.turn import events
 from worker.turn.guard import settled, tell
 from worker.turn.navigation import active_agent
+from worker.turn.over import still_open
 from worker.turn.port import OpenTurn
 
 
@@ -89,6 +90,6 @@ class LiveState(OrderedState):
 
     async def _updated(self, update: StateUpdate) -> JsonValue:
         kept = json_copy(await settled(update(await self._value())))
-        session = self._turn.session
+        session = still_open(self._turn).session
         session.states = {**session.states, self._declared.name: kept}
         return kept

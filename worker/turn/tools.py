@@ -50,7 +50,7 @@ async def use_tools(turn: OpenTurn, agent: Agent, mode: str, message: Completion
         if one is None:
             return await give_up(turn, agent, mode, f"tool call {call.name} {dumps(dict(call.arguments))} is not valid")
         prepared.append(one)
-    return await _made(turn, agent, mode, prepared)
+    return await _made(turn, agent, mode, prepared, message.content)
 
 
 async def _asked_for(turn: OpenTurn, agent: Agent, message: CompletionMessage) -> Sequence[ToolCall]:
@@ -98,8 +98,9 @@ async def _is_valid(turn: OpenTurn, tool: Tool, call: ToolCall) -> bool:
         return False
 
 
-async def _made(turn: OpenTurn, agent: Agent, mode: str, prepared: Sequence[Prepared]) -> str | None:
-    progress, batch = turn.progress, Batch(agent.name)
+async def _made(turn: OpenTurn, agent: Agent, mode: str, prepared: Sequence[Prepared], reason: str) -> str | None:
+    calls = [one.call for one in prepared]
+    progress, batch = turn.progress, Batch(agent.name, calls, reason)
     around, answer_before = progress.batch, progress.answer
     progress.batch, progress.answer = batch, None
     failure: str | None = None
@@ -109,7 +110,7 @@ async def _made(turn: OpenTurn, agent: Agent, mode: str, prepared: Sequence[Prep
         if failure is not None or batch.stopped or turn.cancelled_by:
             break
     if agent.callbacks.on_after_tool_calls is not None:
-        await tell(turn, agent.name, agent.callbacks.on_after_tool_calls, [one.call for one in prepared])
+        await tell(turn, agent.name, agent.callbacks.on_after_tool_calls, calls)
     answer, progress.answer, progress.batch = progress.answer, answer_before, around
     if failure is not None:
         return await give_up(turn, agent, mode, failure)

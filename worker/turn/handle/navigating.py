@@ -1,5 +1,6 @@
 """How a handle changes the active agent."""
 
+from worker.definitions.errors import UnknownAgentError
 from worker.turn import commits, navigation
 from worker.turn.control import say_to_client
 from worker.turn.handle.identity import Identity
@@ -14,9 +15,12 @@ class Navigating(Identity):
         """Let another agent take over: it answers the client's last message when the tool ends.
 
         Agents that hand over in a circle would never answer: on the second visit of one turn the history is flushed
-        and the client is asked what it needs.
+        and the client is asked what it needs. Raises `UnknownAgentError` for one that is not of this swarm.
         """
         turn, texts = self._turn, self._turn.swarm.texts
+        if agent_name not in turn.swarm.agents_by_name:
+            known = ", ".join(turn.swarm.agents_by_name)
+            raise UnknownAgentError(f"swarm {turn.swarm.name!r} has no agent {agent_name!r}: use one of {known}")
         await commits.commit_stop_tools(turn)
         if agent_name in turn.progress.route:
             await commits.commit_flush(turn)

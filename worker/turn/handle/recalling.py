@@ -19,9 +19,10 @@ class Recalling(Identity):
         return [message_of(record) for record in chain(self._turn.session.history, self._turn.records)]
 
     def agent_history(self) -> list[Message]:
-        """Return what the model of the active agent would see, without prompt lines."""
-        agent = active_agent(self._turn)
-        return view(self.history(), agent.name, agent.keep_messages)
+        """Return what the model of the active agent would see; computed lines are those of its last question."""
+        turn, agent = self._turn, active_agent(self._turn)
+        lines = turn.progress.lines.get(agent.name, ()) if agent.fixed_lines is None else agent.fixed_lines
+        return [*lines, *view(self.history(), agent.name, agent.keep_messages)]
 
     def user_history(self) -> list[Message]:
         """Return the messages that the client itself wrote."""
