@@ -35,6 +35,7 @@ EXPECTED = {
         "workers_key": "ZCARD ZCOUNT ZRANGE ZRANGEBYSCORE ZREVRANGE ZSCORE",
         "held_key": "SCARD SMEMBERS SSCAN",
         "bans_key": "SCARD SMEMBERS SSCAN",
+        "sampler_key": "SET GET DEL",
     },
 }
 #: every command that anybody calls on a key

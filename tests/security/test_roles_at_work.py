@@ -1,5 +1,6 @@
 """Under the roles of deploy/acl everything works as without them, and the server has refused nothing."""
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -84,6 +85,12 @@ async def test_an_observer_reads_the_figures(own_roles: Roles, producer: Produce
     assert (sample.workers_live, sample.stream_lag) == (1, 0)
     check = start_swarmline("check", "--redis-url", own_roles.url("observer"))
     assert await check.ended() == 0, check.stderr
+    exporter = start_swarmline("exporter", "--metrics-port", "0", SWARMLINE_REDIS_URL=own_roles.url("observer"))
+    address = (await exporter.ready())["metrics"].removesuffix("/metrics")
+    ready = start_swarmline("check", "--url", address)
+    assert await ready.ended() == 0, ready.stderr
+    exporter.send_signal(signal.SIGTERM)
+    assert await exporter.ended() == 0
     assert own_roles.refused() == []
 
 
