@@ -7,7 +7,8 @@ import pytest
 
 from tests.conformance.conftest import Serve
 from tests.conformance.house import Client, agent, swarm
-from tests.conformance.model import Model, recall
+from tests.conformance.model import Model, call, recall
+from worker import tool
 
 ROLES = ("system", "developer", "assistant", "user")
 
@@ -82,6 +83,35 @@ async def test_mixed_commits_reach_the_model_with_system_records_first(serve: Se
         await client.do(f"commit-{role}-message", message=f"by {role}")
     await client.do("commit-user-message", message="", payload=None)
     assert await client.answer("now") == "user: by user | developer: by developer | assistant: by assistant | user: now"
+
+
+async def test_system_records_are_shown_however_old_they_are_until_a_flush(serve: Serve) -> None:
+    model = Model("fine")
+    client = await serve(swarm(agent("a", completion=model, keep_messages=2), agent("b", completion=model)))
+    await client.do("commit-system-message", message="VIP")
+    for n in range(10):
+        await client.ask(f"m{n}")
+    assert model.shown[0] == ["system: VIP", "user: m0"]
+    assert model.shown[-1] == ["system: VIP", "assistant: fine", "user: m9"]
+    await client.do("commit-flush")
+    await client.ask("afresh")
+    assert model.shown[-1] == ["user: afresh"]
+
+
+async def test_tool_calls_of_another_agent_take_no_place_in_what_a_model_sees(serve: Serve) -> None:
+    @tool
+    async def look() -> str:
+        return "found"
+
+    model = Model("b here")
+    busy = agent("a", *([call("look"), "a here"] * 3), tools=[look], keep_messages=6)
+    client = await serve(swarm(busy, agent("b", completion=model, keep_messages=6)))
+    for n in range(3):
+        await client.ask(f"m{n}")
+    await client.do("change-agent", agentName="b")
+    await client.ask("now")
+    said = [line for n in range(3) for line in (f"user: m{n}", "assistant: a here")]
+    assert model.shown == [[*said[1:], "user: now"]]
 
 
 async def test_system_records_are_only_for_their_agent(serve: Serve) -> None:

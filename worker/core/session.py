@@ -11,15 +11,16 @@ from worker.core.json_text import dumps
 _DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
-#: what a turn may change: active agent, stack, states, memory; compared by identity, as nothing changes in place
-Snapshot = tuple[str, list[str], dict[str, JsonValue], dict[str, JsonValue]]
+#: what a turn may change: active agent, stack, states, memory, system; compared by identity: nothing changes in place
+Snapshot = tuple[str, list[str], dict[str, JsonValue], dict[str, JsonValue], list[str]]
 
 
 class Session:
     """One session; lists and dicts of the document are replaced, never changed in place, so a snapshot costs nothing.
 
     `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
-    JSON object; `history_length` counts all records in Redis. `banned` names the policies that ban this client.
+    JSON object; `history_length` counts all records in Redis. `system` holds the system records since the last cut: a
+    model is shown them however old they are. `banned` names the policies that ban this client.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Session:
         "stack",
         "states",
         "swarm_name",
+        "system",
         "turn",
     )
 
@@ -46,6 +48,7 @@ class Session:
         self.stack: list[str] = []
         self.states: dict[str, JsonValue] = {}
         self.memory: dict[str, JsonValue] = {}
+        self.system: list[str] = []
         self.history: list[bytes | str] = []
         self.history_length = 0
         self.banned: set[str] = set()
@@ -73,6 +76,13 @@ class Session:
             session.read(document)
         return session
 
+    def shown_history(self, new: Sequence[str]) -> list[bytes | str]:
+        """Return the window, and before it those system records that are neither in it nor among the `new` records."""
+        if not self.system:
+            return self.history
+        window = {record if isinstance(record, str) else record.decode() for record in self.history} | {*new}
+        return [*(record for record in self.system if record not in window), *self.history]
+
     def document(self) -> str:
         """Return what a commit stores: compact JSON of all that differs from the default, `""` when nothing does."""
         parts: dict[str, object] = {}
@@ -84,34 +94,38 @@ class Session:
             parts["states"] = self.states
         if self.memory:
             parts["memory"] = self.memory
+        if self.system:
+            parts["system"] = self.system
         return dumps(parts) if parts else ""
 
     def snapshot(self) -> Snapshot:
         """Return what a rollback needs; costs no copy."""
-        return self.active_agent, self.stack, self.states, self.memory
+        return self.active_agent, self.stack, self.states, self.memory, self.system
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot."""
-        self.active_agent, self.stack, self.states, self.memory = snapshot
+        self.active_agent, self.stack, self.states, self.memory, self.system = snapshot
 
     def differs_from(self, snapshot: Snapshot) -> bool:
         """Tell whether the document changed since the snapshot was taken."""
-        active_agent, stack, states, memory = snapshot
-        same = self.stack is stack and self.states is states and self.memory is memory
+        active_agent, stack, states, memory, system = snapshot
+        same = self.stack is stack and self.states is states and self.memory is memory and self.system is system
         return not same or self.active_agent != active_agent
 
     def read(self, document: bytes | str) -> None:
         """Take over a document that `document` wrote; what it leaves out is default."""
-        self.restore((self.default_agent, [], {}, {}))
+        self.restore((self.default_agent, [], {}, {}, []))
         if not document:
             return
         parts = _DOCUMENT.validate_python(from_json(document))
-        active_agent, stack = parts.get("activeAgent"), parts.get("stack")
+        active_agent, stack, system = parts.get("activeAgent"), parts.get("stack"), parts.get("system")
         states, memory = parts.get("states"), parts.get("memory")
         if isinstance(active_agent, str):
             self.active_agent = active_agent
         if isinstance(stack, list):
             self.stack = [name for name in stack if isinstance(name, str)]
+        if isinstance(system, list):
+            self.system = [record for record in system if isinstance(record, str)]
         if isinstance(states, dict):
             self.states = states
         if isinstance(memory, dict):

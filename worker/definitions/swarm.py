@@ -82,8 +82,13 @@ class Swarm:
 
     @cached_property
     def history_window(self) -> int:
-        """Return how many of the newest history records a claim must read."""
-        return max((agent.keep_messages for agent in self.agents), default=0) + 1
+        """Return how many of the newest history records a claim must read.
+
+        Tool calls of another agent are hidden from a model but take their place among the newest records.
+        """
+        keep = max((agent.keep_messages for agent in self.agents), default=0)
+        mixed = len(self.agents) > 1 and any(agent.all_tools for agent in self.agents)
+        return (3 * keep if mixed else keep) + 1
 
     @cached_property
     def session_ttl_ms(self) -> int:

@@ -23,6 +23,13 @@ def push_text(turn: OpenTurn, role: str, content: str, agent_name: str, mode: st
         events.pushed(turn, agent_name, record)
 
 
+def cut(turn: OpenTurn, role: str, reason: str, agent_name: str) -> None:
+    """Add a record that hides everything before it from the model; `role` is flush or resque."""
+    push_text(turn, role, reason, agent_name, "tool")
+    if turn.session.system:
+        turn.session.system = []
+
+
 def push(turn: OpenTurn, message: Message) -> None:
     """Add any message to the history."""
     record = record_of(message)
@@ -67,6 +74,8 @@ async def commit_message(turn: OpenTurn, role: str, message: str, mode: str = "t
         push_user(turn, content, agent.name, mode)
     else:
         push_text(turn, role, content, agent.name, mode)
+    if role == "system":
+        turn.session.system = [*turn.session.system, turn.records[-1]][-turn.swarm.history_max :]
     _committed(turn, agent, f"commit-{role}-message", {"message": message})
 
 
@@ -100,7 +109,7 @@ async def commit_flush(turn: OpenTurn) -> None:
     agent = _resolved(turn)
     if agent.callbacks.on_flush is not None:
         await tell(turn, agent.name, agent.callbacks.on_flush)
-    push_text(turn, "flush", "", agent.name, "tool")
+    cut(turn, "flush", "", agent.name)
     _committed(turn, agent, "commit-flush", {})
 
 

@@ -44,7 +44,13 @@ async def _described(turn: OpenTurn, tool: Tool) -> ToolSpec | None:
 
 def shown(turn: OpenTurn, agent: Agent, lines: Sequence[Message]) -> LazyView:
     """Return what the model of an agent is shown: prompt and system lines, then its view of the history."""
-    return LazyView(lines, turn.session.history, turn.records, agent_name=agent.name, keep_messages=agent.keep_messages)
+    return LazyView(
+        lines,
+        turn.session.shown_history(turn.records),
+        turn.records,
+        agent_name=agent.name,
+        keep_messages=agent.keep_messages,
+    )
 
 
 async def lines_of(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:

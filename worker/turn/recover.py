@@ -6,7 +6,7 @@ from worker.core.output_checks import clean, fault_of
 from worker.definitions.agent import Agent
 from worker.definitions.completion import CompletionMessage
 from worker.definitions.tools import Offer
-from worker.turn.commits import push_text
+from worker.turn.commits import cut, push_text
 from worker.turn.completing import NO_TOOLS, asked, mapped
 from worker.turn.guard import hooked, tell
 from worker.turn.navigation import session_info
@@ -27,7 +27,7 @@ async def resurrect(turn: OpenTurn, agent: Agent, mode: str, reason: str) -> str
     """
     if agent.callbacks.on_resurrect is not None:
         await tell(turn, agent.name, agent.callbacks.on_resurrect, mode, reason)
-    push_text(turn, "resque", reason, agent.name, "tool")
+    cut(turn, "resque", reason, agent.name)
     push_text(turn, "user", turn.swarm.texts.flush, agent.name, "tool")
     if turn.swarm.resque_strategy != "flush":
         await _try_afresh(turn, agent, mode)
@@ -39,7 +39,7 @@ async def _try_afresh(turn: OpenTurn, agent: Agent, mode: str) -> None:
     if await is_usable(turn, agent, answer) and not answer.tool_calls:
         push_text(turn, "assistant", answer.content, agent.name, "tool")
     else:
-        push_text(turn, "resque", "no usable answer after starting afresh", agent.name, "tool")
+        cut(turn, "resque", "no usable answer after starting afresh", agent.name)
 
 
 async def usable_answer(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:

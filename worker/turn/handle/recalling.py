@@ -22,7 +22,8 @@ class Recalling(Identity):
         """Return what the model of the active agent would see; computed lines are those of its last question."""
         turn, agent = self._turn, active_agent(self._turn)
         lines = turn.progress.lines.get(agent.name, ()) if agent.fixed_lines is None else agent.fixed_lines
-        return [*lines, *view(self.history(), agent.name, agent.keep_messages)]
+        records = map(message_of, chain(turn.session.shown_history(turn.records), turn.records))
+        return [*lines, *view(records, agent.name, agent.keep_messages)]
 
     def user_history(self) -> list[Message]:
         """Return the messages that the client itself wrote."""
