@@ -25,7 +25,7 @@ class SilentPort:
     async def permit(self, turn: OpenTurn) -> None:
         """Permit everything."""
 
-    async def fresh(self) -> None:
+    async def fresh(self, turn: OpenTurn) -> None:
         """Have a fresh lease."""
 
     def now_ms(self) -> int:

@@ -4,7 +4,7 @@ import hashlib
 import os
 import signal
 
-from worker import Agent, App, CompletionMessage, CompletionRequest, Swarm
+from worker import Agent, App, CompletionMessage, CompletionRequest, Swarm, ToolCall, Turn, tool
 from worker.clock import sleep
 
 #: no session of these tests gets longer
@@ -38,6 +38,21 @@ async def wait(request: CompletionRequest) -> CompletionMessage:
     return CompletionMessage("done")
 
 
+@tool
+async def talk(turn: Turn) -> str:
+    """Emit one word, then another one after a moment."""
+    await turn.emit("one")
+    await sleep(0.3)
+    await turn.emit("two")
+    return "talked"
+
+
+async def let_talk(request: CompletionRequest) -> CompletionMessage:
+    """Let the tool talk."""
+    newest = request.messages[-1]
+    return CompletionMessage("done") if newest.role == "tool" else CompletionMessage("", [ToolCall("1", "talk")])
+
+
 def _swarm(name: str, agent: Agent) -> Swarm:
     return Swarm(name, agents=[agent], default_agent=agent.name)
 
@@ -46,6 +61,12 @@ app = App(
     swarms=[
         _swarm("proof", Agent("prover", completion=prove, keep_messages=LONGEST)),
         _swarm("slow", Agent("waiter", completion=wait)),
+        Swarm(
+            "hasty",
+            agents=[Agent("talker", completion=let_talk, tools=[talk], tool_timeout_s=1.5)],
+            default_agent="talker",
+            turn_timeout_s=1.5,
+        ),
         _swarm("poison", Agent("victim", completion=poison)),
     ]
 )

@@ -46,7 +46,8 @@ class RecordingPort:
         assert turn.port is self
         self.calls.append("permit")
 
-    async def fresh(self) -> None:
+    async def fresh(self, turn: OpenTurn) -> None:
+        assert turn.port is self
         self.calls.append("fresh")
 
     async def shared(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable
 import pytest
 
 from worker.turn.limits import TookTooLongError, within
+from worker.turn.waits import Waits
 
 
 async def at_once(value: int) -> int:
@@ -94,3 +95,30 @@ async def test_a_limit_inside_started_work_still_counts() -> None:
         return ""
 
     assert await within(5, own_limit()) == "own"
+
+
+async def test_what_was_waited_for_redis_is_not_counted() -> None:
+    waits = Waits()
+
+    async def work() -> str:
+        with waits, waits:
+            await asyncio.sleep(0.05)  # noqa: TID251 - longer than the limit
+        with waits:
+            await asyncio.sleep(0.05)  # noqa: TID251 - longer than the limit
+        return "done"
+
+    assert await within(0.04, work(), lambda: waits) == "done"
+    assert await within(0.04, within(0.04, work(), lambda: waits), lambda: waits) == "done"
+
+
+async def test_what_takes_too_long_beside_its_waits_is_cancelled() -> None:
+    waits = Waits()
+
+    async def work() -> str:
+        with waits:
+            await asyncio.sleep(0.02)  # noqa: TID251 - time that is not counted
+        await for_ever()
+        return "never"
+
+    with pytest.raises(TookTooLongError):
+        await within(0.01, work(), lambda: waits)

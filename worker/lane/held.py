@@ -158,19 +158,21 @@ class HeldSession:
         await self.permit(turn)
         # If control ends the turn while it waits here, its commit still has to wait, or it would send all this again.
         self.flushing = self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn)
-        await asyncio.shield(self.flushing)
+        with turn.waiting():
+            await asyncio.shield(self.flushing)
 
     async def permit(self, turn: OpenTurn) -> None:
         """Wait until the lease is fresh and earlier commits of the session are confirmed."""
-        del turn
         if self.unconfirmed or self.lost:
-            await self.settled()
-        await self._services.lease.fresh()
+            with turn.waiting():
+                await self.settled()
+        await self.fresh(turn)
 
-    async def fresh(self) -> None:
+    async def fresh(self, turn: OpenTurn) -> None:
         """Wait until the lease is fresh."""
         if not self._services.lease.is_fresh:
-            await self._services.lease.fresh()
+            with turn.waiting():
+                await self._services.lease.fresh()
 
     async def shared(
         self, turn: OpenTurn, name: str, number: int = 0, change: SharedChange | None = None
@@ -178,7 +180,8 @@ class HeldSession:
         """Return a shared state after trying to make a change, see `TurnPort`; raises `Fenced` and `TurnError`."""
         while True:
             await self.permit(turn)
-            found = await self._services.shared.call(name, turn.request.request_id, number, change)
+            with turn.waiting():
+                found = await self._services.shared.call(name, turn.request.request_id, number, change)
             if found is not None:
                 return found
 

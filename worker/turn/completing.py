@@ -94,12 +94,12 @@ async def questioned(
         for result in recorded(turn, number, "completion", _given(request)):
             return _message_of(result)
     if number == 1:
-        await turn.port.fresh()
+        await turn.port.fresh(turn)
     else:
         await may_start(turn)
     began = monotonic()
     try:
-        answer = await within(agent.completion_timeout_s, agent.complete(request))
+        answer = await within(agent.completion_timeout_s, agent.complete(request), turn.waiting)
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model's adapter raises is this turn's failure

@@ -56,7 +56,7 @@ async def take_turn(turn: OpenTurn) -> Finished:
     except BadRequest as fault:
         return finish_unstarted(turn, Failed("bad_request", str(fault), "", "bad_request"))
     try:
-        outcome = await within(turn.swarm.turn_timeout_s, _room_for(turn, body))
+        outcome = await within(turn.swarm.turn_timeout_s, _room_for(turn, body), turn.waiting)
     except TookTooLongError:
         message = f"the turn took longer than {turn.swarm.turn_timeout_s:g} s"
         outcome = Failed("turn_timeout", message, placeholder(turn))

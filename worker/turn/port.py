@@ -20,6 +20,7 @@ from worker.definitions.swarm import Swarm
 from worker.definitions.turn import StateHandle, Turn
 from worker.observe.metrics import Metrics
 from worker.turn.together import Together
+from worker.turn.waits import Waits
 
 _NOWHERE: Final[frozenset[str]] = frozenset()
 _NO_LINES: Final[Mapping[str, tuple[Message, ...]]] = MappingProxyType({})
@@ -39,7 +40,7 @@ class TurnPort(Protocol):
         """
         ...
 
-    async def fresh(self) -> None:
+    async def fresh(self, turn: "OpenTurn") -> None:
         """Wait until the lease is fresh; does not suspend in the normal case."""
         ...
 
@@ -110,7 +111,7 @@ class Progress:
     `spoken_by`: who answered, if not the active agent of the session. `fault`: the first error on the way, with which
     the turn ends as failed. `lines`: prompt and system lines that were computed in this turn, by agent. `states`:
     states in use, by name. `unwritten`: finished steps that are not in the journal yet; they are encoded only if
-    another step follows.
+    another step follows. `waits`: what its time limits don't count, see `waiting`.
     """
 
     __slots__ = (
@@ -129,6 +130,7 @@ class Progress:
         "states",
         "steps",
         "unwritten",
+        "waits",
     )
 
     def __init__(self) -> None:
@@ -143,6 +145,7 @@ class Progress:
         self.batch: Batch | None = None
         self.states: dict[str, StateHandle] = {}
         self.lines: Mapping[str, tuple[Message, ...]] = _NO_LINES
+        self.waits: Waits | None = None
         self.unwritten: list[tuple[int, Callable[[], str]]] = []
 
 
@@ -262,6 +265,13 @@ class OpenTurn:
         self.progress = Progress()
         #: what validators were told last
         self.info: SessionInfo | None = None
+
+    def waiting(self) -> Waits:
+        """Return the waits of this turn that its time limits don't count."""
+        waits = self.progress.waits
+        if waits is None:
+            waits = self.progress.waits = Waits()
+        return waits
 
     def emit_delta(self, text: str) -> None:
         """Stream a piece of the answer under way, best effort; raises `TypeError` for what is no text."""

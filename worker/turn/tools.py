@@ -132,7 +132,7 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
         await tell(turn, agent.name, tool.callbacks.on_before_call, call)
     began, metrics = monotonic(), turn.port.metrics
     try:
-        returned = await within(tool.timeout_s or agent.tool_timeout_s, _result(turn, agent, one))
+        returned = await within(tool.timeout_s or agent.tool_timeout_s, _result(turn, agent, one), turn.waiting)
         text = _text_of(returned)
     except SwarmlineError:
         raise
