@@ -2,6 +2,7 @@
 
 import typer
 
+from worker.cli.bans import ban, bans, unban
 from worker.cli.bench import bench
 from worker.cli.check import check
 from worker.cli.config import config
@@ -9,11 +10,14 @@ from worker.cli.dead import dead
 from worker.cli.demo import demo
 from worker.cli.doctor import doctor
 from worker.cli.exporter import exporter
+from worker.cli.queues import queues
 from worker.cli.send import send
+from worker.cli.sessions import sessions
 from worker.cli.simulate import simulate
 from worker.cli.tail import tail
 from worker.cli.version import version
 from worker.cli.worker import worker
+from worker.cli.workers import workers
 
 app = typer.Typer(
     name="swarmline",
@@ -23,7 +27,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and with them passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, worker, exporter, send, tail, check, doctor, bench, simulate, version):
+for verb in (demo, worker, exporter, send, tail, queues, ban, unban, check, doctor, bench, simulate, version):
     app.command(verb.__name__)(verb)
+app.add_typer(sessions, name="sessions")
+app.add_typer(workers, name="workers")
+app.add_typer(bans, name="bans")
 app.add_typer(config, name="config")
 app.add_typer(dead, name="dead")

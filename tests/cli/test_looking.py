@@ -1,0 +1,198 @@
+"""Sessions, queues, workers and bans, as a person on call sees and changes them from the shell."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis.asyncio as redis_asyncio
+
+from tests.acceptance.backstage import Backstage
+from tests.acceptance.wire import Wire
+from tests.helpers.processes import ROOT, SwarmlineProcess, clean_environment
+from tests.helpers.roles import Roles, users_file
+from tests.helpers.server import Server
+from worker.embedded.process import free_port
+
+Start = Callable[..., SwarmlineProcess]
+Ran = subprocess.CompletedProcess[str]
+
+APP = "tests.acceptance.app:app"
+
+
+class Shell:
+    """A person on call, with the rights of a role."""
+
+    def __init__(self, roles: Roles, wire: Wire, backstage: Backstage, worker_id: str) -> None:
+        self.roles, self.wire, self.backstage, self.worker_id = roles, wire, backstage, worker_id
+
+    def run(self, *arguments: str, role: str = "admin") -> Ran:
+        return run(*arguments, SWARMLINE_REDIS_URL=self.roles.url(role))
+
+    def rows(self, *arguments: str, role: str = "admin") -> Any:
+        ended = self.run(*arguments, "--json", role=role)
+        assert ended.returncode == 0, ended.stderr
+        return json.loads(ended.stdout)
+
+
+def run(*arguments: str, **environment: str) -> Ran:
+    command = [sys.executable, "-m", "worker", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, env=clean_environment(environment), capture_output=True, text=True, check=False, timeout=50
+    )
+
+
+@pytest.fixture
+async def shell(tmp_path: Path, start_swarmline: Start) -> AsyncIterator[Shell]:
+    """Run a server with roles and a worker; nothing may be refused for lack of a right."""
+    backstage = Backstage(tmp_path / "backstage")
+    (tmp_path / "backstage").mkdir()
+    with Server(options=("--aclfile", str(users_file(tmp_path)))) as server:
+        roles = Roles(server)
+        environment = backstage.environment | {"SWARMLINE_REDIS_URL": roles.url("worker")}
+        worker = start_swarmline("worker", "--app", APP, "--metrics-port", "-1", **environment)
+        ready = await worker.ready()
+        redis = redis_asyncio.Redis.from_url(server.url)
+        yield Shell(roles, Wire(redis), backstage, ready["worker_id"])
+        assert roles.refused() == []
+        await redis.aclose()
+        worker.kill()
+
+
+async def test_sessions_are_listed_and_shown_with_history_and_state(shell: Shell) -> None:
+    await asyncio.gather(
+        shell.wire.ask("alice", "guarded", "count"),
+        shell.wire.ask("bob", "support", "go to sales"),
+        shell.wire.ask("alice", "support", "Hello"),
+    )
+    every = shell.rows("sessions", "ls")
+    assert {(row["client"], row["swarm"], row["status"]) for row in every} == {
+        ("alice", "guarded", "idle"),
+        ("bob", "support", "idle"),
+        ("alice", "support", "idle"),
+    }
+    assert len(shell.rows("sessions", "ls", "--count", "2")) == 2
+    assert [row["swarm"] for row in shell.rows("sessions", "ls", "--swarm", "guarded")] == ["guarded"]
+    assert len(shell.rows("sessions", "ls", "--client", "alice")) == 2
+    assert shell.rows("sessions", "ls", "--status", "held") == []
+    bob = shell.rows("sessions", "show", "bob", "support")
+    assert (bob["activeAgent"], bob["stack"], bob["turn"]) == ("sales", ["sales"], 1)
+    assert [record["content"] for record in bob["history"]][-1] == "sales is here"
+    assert [item["type"] for item in bob["outbox"]] == ["reply"]
+    alice = shell.run("sessions", "show", "alice", "guarded", "--history", "1")
+    assert '"counter": 1' in alice.stdout
+    assert "history (1)" in alice.stdout
+    assert "counted 1" in alice.stdout
+    table = shell.run("sessions", "ls").stdout.splitlines()
+    assert table[0].split()[:4] == ["CLIENT", "SWARM", "STATUS", "HOLDER"]
+    assert len(table) == 4
+
+
+async def test_what_a_worker_holds_and_what_waits_is_seen_while_it_runs(shell: Shell) -> None:
+    running = await shell.wire.say("alice", "support", "wait at door-1")
+    await shell.backstage.reached("door-1")
+    waiting = await shell.wire.say("alice", "support", "next")
+    await shell.wire.accepted(waiting)
+    (row,) = shell.rows("workers", "ls", role="observer")
+    assert (row["worker"], row["held"], row["shards"]) == (shell.worker_id, 1, 1)
+    assert 0 < row["lease_s"] <= 10
+    (held,) = shell.rows("workers", "show", shell.worker_id[:6], role="observer")
+    assert (held["client"], held["swarm"], held["request"], held["waiting"]) == ("alice", "support", running, 2)
+    (session,) = shell.rows("sessions", "ls", "--status", "held")
+    assert session["holder"] == shell.worker_id
+    shown = shell.rows("sessions", "show", "alice", "support")
+    assert [request["requestId"] for request in shown["waiting"]] == [running, waiting]
+    assert shown["waiting"][1]["body"] == {"message": "next"}
+    (queue,) = shell.rows("queues", role="observer")
+    assert (queue["shard"], queue["held"], queue["idle"], queue["dead"]) == (0, 1, 0, 0)
+    shell.backstage.open("door-1")
+    await shell.wire.reply_of(waiting)
+
+
+async def test_a_session_is_disposed_and_with_force_at_once(shell: Shell) -> None:
+    await shell.wire.ask("alice", "support", "Hello")
+    assert shell.run("sessions", "dispose", "alice", "support").returncode == 0
+    assert await shell.wire.keys_of("session:support:alice") == []
+    gone = shell.run("sessions", "show", "alice", "support")
+    assert (gone.returncode, gone.stderr) == (1, "alice has no session in swarm support\n")
+    running = await shell.wire.say("alice", "support", "wait at door-2")
+    await shell.backstage.reached("door-2")
+    forced = shell.rows("sessions", "dispose", "alice", "support", "--force")
+    assert forced["status"] == "completed"
+    assert (await shell.wire.reply_of(running))["status"] == "cancelled"
+
+
+async def test_a_ban_is_added_listed_and_lifted(shell: Shell) -> None:
+    assert shell.rows("bans", "ls") == []
+    assert shell.run("bans", "add", "dave", "guarded", "polite").returncode == 0
+    assert shell.rows("bans", "ls", role="observer") == [{"client": "dave", "swarm": "guarded", "policy": "polite"}]
+    assert (await shell.wire.ask("dave", "guarded", "Hello"))["status"] == "refused"
+    assert shell.run("bans", "remove", "dave", "guarded", "polite").returncode == 0
+    assert (await shell.wire.ask("dave", "guarded", "Hello"))["status"] == "completed"
+    assert shell.run("ban", "dave", "guarded", "safe").returncode == 0
+    assert [row["policy"] for row in shell.rows("bans", "ls")] == ["safe"]
+    assert shell.run("unban", "dave", "guarded", "safe").returncode == 0
+    unknown = shell.run("ban", "dave", "guarded", "nosuch")
+    assert unknown.returncode == 1
+    assert "polite, safe, discreet" in unknown.stderr
+
+
+LOOKING = (
+    ("sessions", "ls"), ("sessions", "show", "a", "b"), ("sessions", "dispose", "a", "b", "--timeout-s", "1"),
+    ("queues",), ("workers", "ls"), ("workers", "show", "x"), ("bans", "ls"),
+    ("ban", "a", "b", "c", "--timeout-s", "1"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
+def test_a_redis_that_is_gone_is_69_in_one_line(verb: tuple[str, ...]) -> None:
+    ended = run(*verb, SWARMLINE_REDIS_URL=f"redis://:canary@127.0.0.1:{free_port()}")
+    assert ended.returncode == 69
+    assert ended.stdout == ""
+    assert len(ended.stderr.splitlines()) == 1
+    assert "canary" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("sessions", "show", "a*", "support"), "can't be a client id"),
+        (("sessions", "show", "alice", "sup port"), "can't be the name of a swarm"),
+        (("sessions", "ls", "--swarm", "*"), "can't be the name of a swarm"),
+        (("sessions", "ls", "--client", "{0}"), "can't be a client id"),
+        (("sessions", "ls", "--status", "busy"), "should be one of idle"),
+        (("sessions", "ls", "--count", "0"), "--count"),
+        (("sessions", "dispose", "al*ce", "support"), "client_id"),
+        (("workers", "show", "zzz"), "no worker has a lease whose id"),
+        (("ban", "alice", "support", "a b"), "policy"),
+        (("queues", "--colour"), "--colour"),
+        (("sessions",), "dispose"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_can_not_be_meant_is_2_and_says_why(redis_url: str, arguments: tuple[str, ...], said: str) -> None:
+    ended = run(*arguments, SWARMLINE_REDIS_URL=redis_url)
+    assert ended.returncode == 2
+    assert said in " ".join((ended.stderr + ended.stdout).replace("│", "").split())
+
+
+async def test_a_user_without_the_rights_is_told_which_role_has_them(shell: Shell) -> None:
+    refused = shell.run("sessions", "ls", role="observer")
+    assert refused.returncode == 69
+    assert "deploy/acl/admin.acl" in refused.stderr
+    assert shell.roles.refused() == ["observer: command scan"]
+
+
+@pytest.mark.unguarded_keyspace  # the wrong types are the point
+async def test_a_damaged_session_can_still_be_looked_at(redis: redis_asyncio.Redis, redis_url: str) -> None:
+    await redis.hset("swarmline:{0}:session:support:eve", mapping={"status": "idle", "document": "no JSON"})
+    await redis.rpush("swarmline:{0}:history:support:eve", b"\xff no JSON")
+    shown = run("sessions", "show", "eve", "support", "--json", SWARMLINE_REDIS_URL=redis_url)
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["history"] == ["� no JSON"]
+    listed = run("sessions", "ls", SWARMLINE_REDIS_URL=redis_url)
+    assert "eve" in listed.stdout

@@ -1,0 +1,61 @@
+"""What verbs share that look into Redis: one connection, rows as a table or as JSON."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TypeVar
+
+import typer
+
+from worker.errors import QueueUnavailable
+from worker.settings import Settings, load_settings
+from worker.store.checkup import FORBIDDEN
+from worker.store.link import Link
+
+T = TypeVar("T")
+
+#: a row: name of a column -> what stands there
+Row = Mapping[str, object]
+
+
+def asked(ask: Callable[[Link, Settings], Awaitable[T]], *, redis_url: str | None, namespace: str | None) -> T:
+    """Return what `ask` finds over a connection of its own; raises ConfigurationError, QueueUnavailable."""
+    settings = load_settings({"redis_url": redis_url, "namespace": namespace})
+
+    async def over_a_link() -> T:
+        link = Link(settings.redis_url.get_secret_value())
+        try:
+            return await ask(link, settings)
+        except QueueUnavailable as error:
+            raise QueueUnavailable(_advised(str(error))) from error
+        finally:
+            await link.close()
+
+    return asyncio.run(over_a_link())
+
+
+def _advised(fault: str) -> str:
+    if FORBIDDEN in fault:
+        return f"Redis refuses this user: {fault}; use one with the rights of deploy/acl/admin.acl"
+    return f"Redis does not answer: {fault}; `swarmline doctor` says more"
+
+
+def print_rows(rows: Sequence[Row], *, as_json: bool, empty: str) -> None:
+    """Print rows as a table with a head, or as a JSON list; `empty` is what people read when there are none."""
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False))
+        return
+    if not rows:
+        typer.echo(empty)
+        return
+    names = list(rows[0])
+    lines = [[name.upper() for name in names], *([_cell(row[name]) for name in names] for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(names))]
+    for line in lines:
+        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _cell(value: object) -> str:
+    if value is None or value == "":
+        return "-"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,43 @@
+"""`swarmline queues`: what waits in each shard, and for how long."""
+
+import asyncio
+from dataclasses import asdict
+
+from schemas.keyspace import ShardKeys
+from worker.cli.asking import Row, asked, print_rows
+from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.settings import Settings
+from worker.store.housekeeper import ShardHousekeeper
+from worker.store.link import Link
+from worker.store.sessions import Sessions
+
+#: figure of a sample -> its column
+COLUMNS = {
+    "stream_lag": "waiting",
+    "ready": "ready",
+    "held": "held",
+    "delayed": "delayed",
+    "sessions_active": "idle",
+    "dead": "dead",
+    "oldest_waiting_s": "oldest_s",
+}
+
+
+def queues(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """Show each shard: requests not admitted yet, sessions that are ready, held, delayed or idle, dead letters."""
+    rows = asked(_rows, redis_url=redis_url, namespace=namespace)
+    print_rows(rows, as_json=as_json, empty="no shards")
+
+
+async def _rows(link: Link, settings: Settings) -> list[Row]:
+    shards = await Sessions(link, settings.namespace).shards()
+    return list(await asyncio.gather(*(_row(settings, keys) for keys in shards)))
+
+
+async def _row(settings: Settings, keys: ShardKeys) -> Row:
+    housekeeper = ShardHousekeeper(settings.redis_url.get_secret_value(), keys, "queues", 0)
+    try:
+        sample = asdict(await housekeeper.sample())
+    finally:
+        await housekeeper.close()
+    return {"shard": keys.shard} | {column: sample[figure] for figure, column in COLUMNS.items()}

@@ -1,0 +1,152 @@
+"""`swarmline sessions`: list them, look at one with its history and state, dispose of them."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Annotated, cast
+
+import typer
+from pydantic import JsonValue
+
+from producers import Producer
+from schemas.names import is_client_id, is_name
+from schemas.replies import Reply
+from worker.cli.asking import Row, asked, print_rows
+from worker.cli.errors import told_plainly
+from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.send import show as show_reply
+from worker.settings import Settings, load_settings
+from worker.store.link import Link
+from worker.store.sessions import SessionRow, Sessions
+
+sessions = typer.Typer(help="Sessions: list, show, dispose.", no_args_is_help=True)
+
+Client = Annotated[str, typer.Argument(help="Whose session.", metavar="CLIENT")]
+SwarmName = Annotated[str, typer.Argument(help="In which swarm.", metavar="SWARM")]
+OfSwarm = Annotated[str | None, typer.Option("--swarm", help="Only those of this swarm.")]
+OfClient = Annotated[str | None, typer.Option("--client", help="Only those of this client.")]
+Status = Annotated[str | None, typer.Option("--status", help="Only idle, ready, held, delayed or disposing ones.")]
+Count = Annotated[int, typer.Option("--count", help="How many to list.", min=1, max=100_000)]
+Newest = Annotated[int, typer.Option("--history", help="How many of the newest records to show.", min=0)]
+Force = Annotated[bool, typer.Option("--force", help="End a turn that runs, and cancel what waits.")]
+TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait for the reply, in seconds.", min=0.1)]
+
+STATUSES = ("idle", "ready", "held", "delayed", "disposing")
+
+
+@sessions.command("ls")
+def ls(
+    *,
+    swarm: OfSwarm = None,
+    client: OfClient = None,
+    status: Status = None,
+    count: Count = 50,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """List sessions, in no order; reads in small steps and stops when it has enough."""
+    if status is not None and status not in STATUSES:
+        raise typer.BadParameter(f"--status {status}: should be one of {', '.join(STATUSES)}")
+    _check_names(client, swarm)
+
+    async def listed(link: Link, settings: Settings) -> list[Row]:
+        found, rows = Sessions(link, settings.namespace), dict[tuple[str, str], Row]()
+        async for keys, sid in found.sids(swarm=swarm, client=client):
+            row = await found.row(keys, sid)
+            if row is not None and status in (None, row.status):
+                rows[row.client_id, row.swarm_name] = _plain(row)
+            if len(rows) == count:
+                break
+        return list(rows.values())
+
+    rows = asked(listed, redis_url=redis_url, namespace=namespace)
+    print_rows(rows, as_json=as_json, empty="no sessions")
+
+
+@sessions.command("show")
+def show(
+    client: Client,
+    swarm: SwarmName,
+    *,
+    history: Newest = 20,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show one session with its state, its newest records and what waits in it; contents of messages included."""
+    _check_names(client, swarm)
+
+    async def found(link: Link, settings: Settings) -> dict[str, JsonValue] | None:
+        return await Sessions(link, settings.namespace).export(client, swarm)
+
+    session = asked(found, redis_url=redis_url, namespace=namespace)
+    if session is None:
+        typer.echo(f"{client} has no session in swarm {swarm}", err=True)
+        raise typer.Exit(1)
+    records = cast("list[JsonValue]", session["history"])
+    session["history"] = records[len(records) - min(history, len(records)) :]
+    if as_json:
+        typer.echo(json.dumps(session, ensure_ascii=False))
+        return
+    _print_session(session)
+
+
+@sessions.command("dispose")
+def dispose(
+    client: Client,
+    swarm: SwarmName,
+    *,
+    force: Force = False,
+    timeout_s: TimeoutS = 30.0,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a session, behind what waits in it, or at once with --force."""
+    settings = load_settings({"redis_url": redis_url, "namespace": namespace})
+
+    async def disposed() -> Reply:
+        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+            request_id = await producer.send(client, swarm, "dispose", force=force, timeout_s=timeout_s)
+            return await producer.result(request_id, client_id=client, timeout_s=timeout_s)
+
+    with told_plainly():
+        show_reply(asyncio.run(disposed()), as_json=as_json)
+
+
+def _check_names(client: str | None, swarm: str | None) -> None:
+    # a name that is none could be a pattern that matches everything
+    if client is not None and not is_client_id(client):
+        raise typer.BadParameter(f"{client!r} can't be a client id")
+    if swarm is not None and not is_name(swarm):
+        raise typer.BadParameter(f"{swarm!r} can't be the name of a swarm")
+
+
+def _plain(row: SessionRow) -> Row:
+    shown = row._asdict()
+    due = shown.pop("expires_at_ms")
+    return {"client": shown.pop("client_id"), "swarm": shown.pop("swarm_name"), **shown, "expires": _moment(due)}
+
+
+def _moment(at_ms: int | None) -> str | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def _print_session(session: dict[str, JsonValue]) -> None:
+    lists = ("history", "outbox", "waiting", "control")
+    for name, value in session.items():
+        if name not in lists and value not in (None, "", [], {}):
+            typer.echo(f"{name:<14} {value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)}")
+    for name in lists:
+        entries = cast("list[JsonValue]", session[name])
+        typer.echo(f"{name} ({len(entries)})")
+        for entry in entries if name != "outbox" else ():
+            typer.echo(f"  {_line(entry)}")
+
+
+def _line(entry: JsonValue) -> str:
+    if isinstance(entry, dict) and "role" in entry:
+        content = entry.get("content") or json.dumps(entry.get("tool_calls", ""), ensure_ascii=False)
+        return f"{entry['role']:<10} {entry.get('agentName', '')}: {content}"
+    return json.dumps(entry, ensure_ascii=False)

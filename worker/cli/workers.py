@@ -1,0 +1,69 @@
+"""`swarmline workers`: who has a lease, and who holds what."""
+
+from typing import Annotated
+
+import typer
+
+from schemas.keyspace import ShardKeys, split_sid
+from worker.cli.asking import Row, asked, print_rows
+from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.settings import Settings
+from worker.store.link import Link
+from worker.store.sessions import Sessions
+from worker.store.workers import Workers
+
+workers = typer.Typer(help="Workers: list, show what one holds.", no_args_is_help=True)
+
+WorkerId = Annotated[str, typer.Argument(help="As `workers ls` prints it; its beginning is enough.", metavar="ID")]
+
+
+@workers.command("ls")
+def ls(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """List the workers: how long their leases last in the worst shard, and how many sessions they hold in all."""
+
+    async def listed(link: Link, settings: Settings) -> list[Row]:
+        return [
+            {"worker": worker.worker_id, "lease_s": worker.lease_s, "held": worker.held, "shards": worker.shards}
+            for worker in await Workers(link, settings.namespace).all()
+        ]
+
+    rows = asked(listed, redis_url=redis_url, namespace=namespace)
+    print_rows(rows, as_json=as_json, empty="no worker has a lease: nothing is answered until one starts")
+
+
+@workers.command("show")
+def show(
+    worker_id: WorkerId, *, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False
+) -> None:
+    """Show the sessions that a worker holds, with the request at the head of each."""
+
+    async def held(link: Link, settings: Settings) -> list[Row]:
+        workers, sessions = Workers(link, settings.namespace), Sessions(link, settings.namespace)
+        found = await _one(workers, worker_id)
+        return [await _row(sessions, keys, sid) async for keys, sid in workers.held_by(found)]
+
+    rows = asked(held, redis_url=redis_url, namespace=namespace)
+    print_rows(rows, as_json=as_json, empty="it holds no session now")
+
+
+async def _one(workers: Workers, beginning: str) -> str:
+    ids = [worker.worker_id for worker in await workers.all() if worker.worker_id.startswith(beginning)]
+    if len(ids) != 1:
+        what = "no worker has a lease whose id" if not ids else f"{len(ids)} workers have ids that"
+        raise typer.BadParameter(f"{what} begin{'s' * (not ids)} with {beginning!r}; see `swarmline workers ls`")
+    return ids[0]
+
+
+async def _row(sessions: Sessions, keys: ShardKeys, sid: str) -> Row:
+    swarm, client = split_sid(sid)
+    row, head = await sessions.row(keys, sid), await sessions.head(keys, sid)
+    return {
+        "client": client,
+        "swarm": swarm,
+        "turn": row.turn + 1 if row else None,
+        "attempts": row.attempts if row else None,
+        "waiting": row.waiting if row else 0,
+        "request": head.request_id if head else None,
+        "kind": head.kind if head else None,
+        "age_s": (await sessions.now_ms() - head.accepted_at_ms) / 1000 if head else None,
+    }

@@ -1,0 +1,176 @@
+"""Sessions as people look at them: read from their keys without holding them, and nothing is written."""
+
+from collections.abc import AsyncIterator
+from typing import Final, NamedTuple
+
+from pydantic import JsonValue
+from pydantic_core import from_json
+
+from schemas.keyspace import ShardKeys, meta_key, sid_of, split_sid
+from schemas.names import shard_of
+from worker.core.request import AdmittedRequest
+from worker.store.claims import parse_record
+from worker.store.link import Answer, Link
+
+#: keys that one SCAN looks at, and entries of a list or stream that one call reads
+_PAGE: Final = 1000
+#: fields of the session hash that a row shows
+_FIELDS: Final = ("status", "holder", "turn", "attempts", "records", "document")
+
+
+class SessionRow(NamedTuple):
+    """One session in a list; `expires_at_ms` is None while it is busy."""
+
+    client_id: str
+    swarm_name: str
+    status: str
+    holder: str
+    turn: int
+    attempts: int
+    records: int
+    waiting: int
+    expires_at_ms: int | None
+
+
+class Sessions:
+    """All sessions of a namespace; every method raises `QueueUnavailable`."""
+
+    def __init__(self, link: Link, namespace: str) -> None:
+        """Read over `link`, which nobody else may use at the same time."""
+        self._link = link
+        self._namespace = namespace
+
+    async def shards(self) -> list[ShardKeys]:
+        """Return the shards of the namespace, one as long as no worker has made it."""
+        found = await self._link.command("HGET", meta_key(self._namespace), "shards")
+        return [ShardKeys(self._namespace, shard) for shard in range(int(found or 1))]
+
+    async def scan(self, keys: ShardKeys, cursor: str, *, swarm: str = "*", client: str = "*") -> tuple[str, list[str]]:
+        """Return the next cursor and the sids of one page of a shard; cursor "0" begins, and ends.
+
+        A session that is there all the time is found; one that comes or goes meanwhile, perhaps; some come twice.
+        """
+        prefix = keys.session("")
+        pattern = f"{prefix}{swarm}:{client}"
+        following, found = await self._link.command("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        return following.decode(), [key.decode("utf-8", "replace").removeprefix(prefix) for key in found]
+
+    async def sids(
+        self, *, swarm: str | None = None, client: str | None = None
+    ) -> AsyncIterator[tuple[ShardKeys, str]]:
+        """Yield the sessions of a swarm or client, or all of them."""
+        shards = await self.shards()
+        if swarm is not None and client is not None:
+            yield shards[shard_of(client, len(shards))], sid_of(swarm, client)
+            return
+        if client is not None:
+            shards = [shards[shard_of(client, len(shards))]]
+        for keys in shards:
+            cursor, first = "0", True
+            while first or cursor != "0":
+                first = False
+                cursor, found = await self.scan(keys, cursor, swarm=swarm or "*", client=client or "*")
+                for sid in dict.fromkeys(found):
+                    yield keys, sid
+
+    async def head(self, keys: ShardKeys, sid: str) -> AdmittedRequest | None:
+        """Return the request at the head of a session's mailbox: the one that runs, if it is held."""
+        record = await self._link.command("LINDEX", keys.mailbox(sid), 0)
+        return parse_record(record) if record else None
+
+    async def now_ms(self) -> int:
+        """Return the time by Redis' clock."""
+        seconds, micros = await self._link.command("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def bans(self, *, at_most: int) -> AsyncIterator[str]:
+        """Yield `<policy>:<sid>` for each ban."""
+        for keys in await self.shards():
+            cursor, first = "0", True
+            while at_most > 0 and (first or cursor != "0"):
+                first = False
+                following, found = await self._link.command("SSCAN", keys.bans, cursor, "COUNT", _PAGE)
+                cursor = following.decode()
+                for banned in found[:at_most]:
+                    at_most -= 1
+                    yield banned.decode("utf-8", "replace")
+
+    async def row(self, keys: ShardKeys, sid: str) -> SessionRow | None:
+        """Return one session as a row, None when it is not there."""
+        found = await self._link.command("HMGET", keys.session(sid), *_FIELDS)
+        if found[0] is None:
+            return None
+        status, holder, turn, attempts, records = (_text(value) for value in found[:5])
+        due = await self._link.command("ZSCORE", keys.sessions, sid) if status == "idle" else None
+        swarm_name, client_id = split_sid(sid)
+        waiting = await self._link.command("LLEN", keys.mailbox(sid))
+        numbers = (int(turn or 0), int(attempts or 0), int(records or 0), waiting)
+        # an idle session remembers its last holder
+        holder = holder if status in ("held", "disposing") else ""
+        return SessionRow(client_id, swarm_name, status, holder, *numbers, None if due is None else int(float(due)))
+
+    async def export(self, client_id: str, swarm_name: str) -> dict[str, JsonValue] | None:
+        """Return everything that is kept of a session as JSON: state, history, outbox, what waits; None = not there."""
+        shards, sid = await self.shards(), sid_of(swarm_name, client_id)
+        keys, link = shards[shard_of(client_id, len(shards))], self._link
+        row = await self.row(keys, sid)
+        if row is None:
+            return None
+        document = _json(await link.command("HGET", keys.session(sid), "document") or b"{}")
+        state = document if isinstance(document, dict) else {}
+        banned = await link.command("SMEMBERS", keys.banned(sid))
+        return {
+            "v": 1,
+            **_row_json(row),
+            "activeAgent": state.get("activeAgent"),
+            "stack": state.get("stack", []),
+            "states": state.get("states", {}),
+            "memory": state.get("memory", {}),
+            "bans": sorted(policy.decode() for policy in banned),
+            "history": [_json(record) for record in await self._list(keys.history(sid))],
+            "outbox": [_json(item) for item in await self._outbox(keys.outbox(sid))],
+            "waiting": [_request_json(parse_record(record)) for record in await self._list(keys.mailbox(sid))],
+            "control": [_request_json(parse_record(record)) for record in await self._list(keys.control(sid))],
+        }
+
+    async def _list(self, key: str) -> list[bytes]:
+        records: list[bytes] = []
+        while page := await self._link.command("LRANGE", key, len(records), len(records) + _PAGE - 1):
+            records += page
+        return records
+
+    async def _outbox(self, key: str) -> list[bytes]:
+        items: list[bytes] = []
+        start = "-"
+        while page := await self._link.command("XRANGE", key, start, "+", "COUNT", _PAGE):
+            items += [fields[1] for _, fields in page]
+            start = f"({page[-1][0].decode()}"
+        return items
+
+
+def _row_json(row: SessionRow) -> dict[str, JsonValue]:
+    names = {"client_id": "clientId", "swarm_name": "swarmName", "expires_at_ms": "expiresAtMs"}
+    shown = {names.get(name, name): value for name, value in row._asdict().items()}
+    del shown["waiting"]  # the requests themselves follow
+    return shown
+
+
+def _request_json(request: AdmittedRequest) -> dict[str, JsonValue]:
+    return {
+        "requestId": request.request_id,
+        "kind": request.kind,
+        "acceptedAtMs": request.accepted_at_ms,
+        "body": _json(request.body),
+    }
+
+
+def _json(raw: bytes) -> JsonValue:
+    """Return what is JSON as such, and the rest as text: somebody may have written it by hand."""
+    try:
+        return from_json(raw)
+    except ValueError:
+        return raw.decode("utf-8", "replace")
+
+
+def _text(value: Answer) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""

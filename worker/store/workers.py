@@ -1,0 +1,50 @@
+"""Workers as people look at them: their leases in all shards, and what they hold."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+from schemas.keyspace import ShardKeys
+from worker.store.link import Link
+from worker.store.sessions import Sessions
+
+
+class WorkerRow(NamedTuple):
+    """One worker; `lease_s` is what is left of its shortest lease, below 0 when that is over."""
+
+    worker_id: str
+    lease_s: float
+    held: int
+    shards: int
+
+
+class Workers:
+    """All workers of a namespace that have a lease; every method raises `QueueUnavailable`."""
+
+    def __init__(self, link: Link, namespace: str) -> None:
+        """Read over `link`, which nobody else may use at the same time."""
+        self._link = link
+        self._sessions = Sessions(link, namespace)
+
+    async def all(self) -> list[WorkerRow]:
+        """Return every worker, those with the longest leases first."""
+        rows: dict[str, WorkerRow] = {}
+        for keys in await self._sessions.shards():
+            now_ms = await self._sessions.now_ms()
+            flat = await self._link.command("ZRANGE", keys.workers, 0, -1, "WITHSCORES")
+            for raw_id, score in zip(flat[::2], flat[1::2], strict=True):
+                worker_id = raw_id.decode("utf-8", "replace")
+                held = await self._link.command("SCARD", keys.held(worker_id))
+                row = WorkerRow(worker_id, round((float(score) - now_ms) / 1000, 1), held, 1)
+                rows[worker_id] = _joined(rows[worker_id], row) if worker_id in rows else row
+        return sorted(rows.values(), key=lambda row: -row.lease_s)
+
+    async def held_by(self, worker_id: str) -> AsyncIterator[tuple[ShardKeys, str]]:
+        """Yield the sessions that a worker holds, each with its shard."""
+        for keys in await self._sessions.shards():
+            for sid in sorted(await self._link.command("SMEMBERS", keys.held(worker_id))):
+                yield keys, sid.decode("utf-8", "replace")
+
+
+def _joined(one: WorkerRow, other: WorkerRow) -> WorkerRow:
+    lease_s = min(one.lease_s, other.lease_s)
+    return WorkerRow(one.worker_id, lease_s, one.held + other.held, one.shards + other.shards)
