@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --quiet install --constraint con
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chaos fuzz audit clean
+.PHONY: help demo test check bench chaos mutants fuzz audit clean
 
 help: ## show this list
 	@echo "Swarmline: conversations with swarms of agents on a message queue."
@@ -23,7 +23,7 @@ demo: $(VENV)/.can-run ## two workers, one embedded server, your questions (ARGS
 	@$(PY) -m worker demo $(ARGS)
 
 test: $(VENV)/.can-develop ## run the tests on every kind of server that this machine has
-	@$(PY) -m pytest -q -n $(WORKERS) $(ARGS)
+	@$(PY) -m pytest -q -n $(WORKERS) --ignore tests/mutants $(ARGS)
 	@if command -v redis-server >/dev/null; then \
 		echo "Once more on Valkey, what talks to the server most:"; \
 		SWARMLINE_TEST_SERVER=valkey $(PY) -m pytest -q -n $(WORKERS) tests/store tests/acceptance tests/embedded $(ARGS); \
@@ -42,6 +42,9 @@ bench: $(VENV)/.can-run ## measure side by side with a bare loop on the same ser
 
 chaos: $(VENV)/.can-run ## break everything under load, then check that nothing was lost (ARGS="--minutes 10 --seed 7")
 	@$(PY) -m worker simulate $(ARGS)
+
+mutants: $(VENV)/.can-develop ## seed one bug after the other, and see whether the simulation finds it
+	@$(PY) -m pytest -q -n 2 tests/mutants $(ARGS)
 
 fuzz: $(VENV)/.can-develop ## 100,000 pieces of rubbish against one worker (N=1000 SEED=7)
 	@SWARMLINE_TEST_FUZZ=$(or $(N),100000) SWARMLINE_TEST_SEED=$(or $(SEED),1) $(PY) -m pytest -q tests/security/test_fuzz.py $(ARGS)

@@ -26,7 +26,7 @@ async def test_without_the_fence_the_late_worker_would_be_noticed(start_worker: 
 
 async def answers_around_a_late_worker(start_worker: StartWorker, url: str, *, mutant: str = "") -> list[str]:
     """Return the request ids that were answered, in order."""
-    module = "tests.faults.mutant" if mutant else "worker"
+    module = "tests.mutants.mutant" if mutant else "worker"
     async with Redis.from_url(url) as client:
         late = start_worker(module=module, mutant=mutant)
         await late.ready()

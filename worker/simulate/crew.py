@@ -14,6 +14,8 @@ LOOK_EVERY_S = 0.05
 #: a worker that can't reach Redis before it is ready ends with 69; it is started again after this long
 TRY_AGAIN_S = 0.3
 FD_WARM_UP_S = 5.0
+#: connections of housekeeping are opened when they are needed
+FDS_COME_AND_GO = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,12 @@ class Crew:
 
     def victim(self, pick: int) -> tuple[Post, Child] | None:
         """Return one of the running workers, None when there is none."""
-        running = [(post, post.worker) for post in self.posts if post.worker is not None and post.worker.is_running]
+        # One that was told to go is no victim: a second signal has a meaning of its own.
+        running = [
+            (post, post.worker)
+            for post in self.posts
+            if post.worker is not None and post.worker.is_running and not post.ended
+        ]
         return running[pick % len(running)] if running else None
 
     async def replace(self, post: Post, worker: Child, empty_s: float, *, kill: bool) -> None:
@@ -116,7 +123,7 @@ class Crew:
         for post in self.posts:
             if post.worker is not None and post.open_files and monotonic() - post.since > 2 * FD_WARM_UP_S:
                 now = open_files(post.worker.pid)
-                if now > post.open_files + 10:
+                if now > post.open_files + FDS_COME_AND_GO:
                     found.append(f"worker {post.number} has {now} files open, and had {post.open_files}")
         return found
 

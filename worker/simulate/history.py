@@ -35,6 +35,10 @@ class History:
         """Add one line."""
         self._file.write(json.dumps({"at_us": now_us(), "type": outcome, "op": op, **more}) + "\n")
 
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def lines_of(directory: Path) -> Iterator[Line]:
     """Yield the lines of all processes; one that a kill cut short is left out."""

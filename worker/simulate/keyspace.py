@@ -1,7 +1,7 @@
 """When all is at rest, every key in the server has a name, a type and a life that the keyspace knows."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
 import redis
@@ -74,6 +74,10 @@ class Inspector(Protocol):
 
     def hget(self, name: str, key: str) -> bytes | None:
         """Return a field of a hash."""
+        ...
+
+    def zrange(self, name: str, start: int, end: int) -> Sequence[bytes]:
+        """Return members of a sorted set."""
         ...
 
     def info(self, section: str) -> Mapping[str, int]:

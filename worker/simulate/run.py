@@ -54,13 +54,16 @@ async def _settle(plan: Plan, stage: Stage, directory: Path) -> list[str]:
     await _tell(stage.producers, "stop")
     connection = connect(url, timeout_s=PATIENT_S)
     settling = Settling(stage.targets, connection, directory, plan.settle_s)
-    await settling.wait_for_replies()
-    await settling.probe()
-    await settling.wait_for_followers()
+    answered = await settling.wait_for_replies() and await settling.probe()
+    if answered:
+        await settling.wait_for_followers()
     await _tell(stage.producers, "end")
     for producer in stage.producers:
         await producer.end(SIGTERM)
-    return await settling.leave(url)
+    # What is left over says nothing where requests are still under way: they are lost, which is worse.
+    found = await settling.leave(url) if answered else []
+    await connection.aclose()
+    return found
 
 
 async def _tell(producers: Sequence[Child], word: str) -> None:

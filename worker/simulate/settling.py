@@ -29,8 +29,8 @@ class Settling:
         self._directory = directory
         self._within_s = within_s
 
-    async def wait_for_replies(self) -> None:
-        """Return when everything that was taken has its reply, or when no more are to be expected."""
+    async def wait_for_replies(self) -> bool:
+        """Return True when everything that was taken has its reply, False when that takes too long."""
         taken = [one.request_id for one in histories(self._directory).sent.values() if one.taken_us]
 
         async def all_answered() -> bool:
@@ -39,15 +39,15 @@ class Settling:
             taken = [name for name in taken if name not in answered]
             return not taken
 
-        await _until(all_answered, within_s=self._within_s)
+        return await _until(all_answered, within_s=self._within_s)
 
-    async def probe(self) -> None:
-        """Send one more request to sessions that last, so that their final state is seen."""
+    async def probe(self) -> bool:
+        """Send one more request to sessions that last, so that their final state is seen; False when one is lost."""
         sids = sorted({one.sid for one in histories(self._directory).sent.values() if one.swarm in LASTING})
         for number, sid in enumerate(sids[:PROBED]):
             swarm, _, client = sid.partition(":")
             await self._targets.sender.send(Outgoing.said(f"probe-{number}", swarm, client))
-        await self.wait_for_replies()
+        return await self.wait_for_replies()
 
     async def wait_for_followers(self) -> None:
         """Return when every follower has been given the last item of its outbox, or when that takes too long."""
@@ -75,7 +75,8 @@ class Settling:
         found = keyspace_faults(client) + crew.leaks()
         await crew.dismiss_all()
         found += crew.unexpected
-        found += [f"{key} is not empty" for key in (KEYS.workers, KEYS.ready, KEYS.suspects) if client.exists(key)]
+        found += [f"{worker.decode()} is still registered" for worker in client.zrange(KEYS.workers, 0, -1)]
+        found += [f"{key} is not empty" for key in (KEYS.ready, KEYS.suspects) if client.exists(key)]
         found += [f"{key.decode()} is left" for key in client.scan_iter(KEYS.held("*"), count=1000)]
         found += await self._connections_left(client)
         client.close()
@@ -97,7 +98,8 @@ class Settling:
         return [f"{connected()} connections are open, all but one of them left over"] if connected() > 1 else []
 
 
-async def _until(probe: Callable[[], Coroutine[Any, Any, bool]], *, within_s: float) -> None:
+async def _until(probe: Callable[[], Coroutine[Any, Any, bool]], *, within_s: float) -> bool:
     deadline = monotonic() + within_s
-    while not await probe() and monotonic() < deadline:
+    while not (held := await probe()) and monotonic() < deadline:
         await sleep(LOOK_EVERY_S)
+    return held

@@ -64,6 +64,7 @@ async def staged(plan: Plan, directory: Path) -> AsyncGenerator[Stage]:
         crew = await _crew(plan, directory, environment, ways, stack)
         producers = await _producers(plan, directory, environment, server.url, stack)
         history = History(directory, "nemesis")
+        stack.callback(history.close)
         sender = Sender(connection, history, "nemesis")
         yield Stage(Targets(server, crew, proxies, network, connection, sender, history), producers, skipped)
 
