@@ -1,6 +1,7 @@
 """A Redis that is killed, frozen, cut off or forgets its scripts while hundreds of requests are under way."""
 
 import asyncio
+import signal
 
 import pytest
 import redis.asyncio as redis_asyncio
@@ -91,6 +92,18 @@ async def test_groups_that_were_destroyed_are_taken_up_where_they_stopped(
     load = Load(own_server.url, sessions=20, requests=60)
     await together(load, asyncio.create_task(destroy()))
     await checked(load)
+
+
+async def test_a_worker_says_goodbye_over_a_connection_that_an_outage_cut(
+    own_server: Server, start_worker: StartWorker
+) -> None:
+    worker = start_worker()
+    await worker.ready()
+    own_server.restart()
+    async with redis_asyncio.Redis.from_url(own_server.url) as client:
+        worker.send_signal(signal.SIGTERM)
+        assert await worker.ended() == 0
+        assert await client.zcard(KEYS.workers) == 0, worker.stderr
 
 
 async def most_attempts(load: Load) -> int:

@@ -28,6 +28,8 @@ from worker.store.renewal import Renewal
 from worker.store.shard import ShardStore
 from worker.store.shared import SharedStore
 
+GOODBYE_WITHIN_S = 2.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaneRules:
@@ -116,6 +118,12 @@ class ShardLane:
                 return len(remaining)
         except TimeoutError:
             return len(self.executor.held)
+
+    async def leave(self) -> None:
+        """End the lease; raises `TimeoutError` when Redis is away for longer than anybody wants to wait."""
+        # The connection may not have been used since an outage long ago: its first call fails then, and the second not.
+        async with asyncio.timeout(GOODBYE_WITHIN_S):
+            await self._outage.until_answered("deregister", self.store.deregister)
 
     def _answered(self, answer: FencedAnswer) -> None:
         if answer.hints:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import structlog
 
-from worker.errors import QueueUnavailable
 from worker.lane.heartbeat import Heartbeat, HeartbeatListener
 from worker.lane.observers import Observers
 from worker.lane.shard_lane import ShardLane
@@ -70,8 +69,8 @@ class Worker:
 
     async def _leave(self, lane: ShardLane) -> None:
         try:
-            await lane.store.deregister()
-        except QueueUnavailable:
+            await lane.leave()
+        except TimeoutError:
             log.warning("left_without_goodbye", shard=lane.store.keys.shard)
 
     def _renewed(self, shard: int, sent_at: float, renewal: Renewal) -> None:
