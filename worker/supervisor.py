@@ -79,16 +79,19 @@ class Supervisor:
         self._first_pause_s = first_pause_s
         self._stopping = asyncio.Event()
         self._all_ready = False
+        self._quiet = False
 
     async def run(self) -> int:
         """Supervise until every child has ended for good; returns the exit code."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._on_signal, number)
+        handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT), self._on_signal)
+        handlers |= dict.fromkeys((signal.SIGUSR1, signal.SIGUSR2), self._pass_on)
+        for number, handler in handlers.items():
+            loop.add_signal_handler(number, handler, number)
         try:
             return worst(await asyncio.gather(*map(self._keep, self._children)))
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in handlers:
                 loop.remove_signal_handler(number)
 
     async def _keep(self, child: Child) -> int:
@@ -140,6 +143,8 @@ class Supervisor:
             say(f"[{child.index}] {line}")
             if line.startswith("READY "):
                 child.ready = dict(word.split("=", 1) for word in line.split() if "=" in word)
+                if self._quiet:
+                    child.send(signal.SIGUSR1)
                 self._announce()
 
     def _announce(self) -> None:
@@ -152,6 +157,13 @@ class Supervisor:
         words = [f"{name}={','.join(values)}" for name, values in shared.items()]
         pids = ",".join(str(child.process.pid) for child in self._children if child.process)
         say(" ".join(["READY", *words, f"processes={len(self._children)} pids={pids}", *self._hooks.ready_words]))
+
+    def _pass_on(self, number: signal.Signals) -> None:
+        """Hand a signal to the children that can handle it: one that is still starting would be ended by it."""
+        self._quiet = self._quiet or number is signal.SIGUSR1
+        for child in self._children:
+            if child.ready:
+                child.send(number)
 
     def _on_signal(self, number: signal.Signals) -> None:
         log.info("stopping", signal=number.name, again=self._stopping.is_set())

@@ -30,6 +30,7 @@ from worker.observe.logs import Logs
 from worker.observe.metrics import Metrics
 from worker.observe.server import MetricsServer, Pages
 from worker.observe.sheet import Sheet
+from worker.observe.stacks import dump_stacks_on
 from worker.settings import Settings
 from worker.store.checkup import Demands
 from worker.store.housekeeper import ShardHousekeeper
@@ -52,6 +53,8 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
     _spare_the_collector()
     worker_id = uuid4().hex[:16]  # 64 random bits; it stands in every held session
     observers = _observers(settings, worker_id, sheet_fd)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there is something to quiet
+    dump_stacks_on(signal.SIGUSR2, asyncio.get_running_loop())
     await _prepare_redis(settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(close_completions, app)
@@ -67,7 +70,7 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
 
 @dataclass(eq=False)
 class Stopping:
-    """What signals do: the first begins the drain, the second ends it at once."""
+    """What signals do: the first begins the drain, the second ends it at once; SIGUSR1 only stops the claiming."""
 
     worker: Worker
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -76,13 +79,15 @@ class Stopping:
 
     @contextlib.contextmanager
     def installed(self) -> Generator[None]:
-        """Handle SIGTERM and SIGINT while this is open."""
+        """Handle SIGTERM, SIGINT and SIGUSR1 while this is open."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
+        loop.add_signal_handler(signal.SIGUSR1, self.worker.quiet)
         yield
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             loop.remove_signal_handler(number)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # its own default would end us in the middle of leaving
 
     def _signalled(self, number: int) -> None:
         if self.begun.is_set():

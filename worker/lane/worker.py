@@ -62,6 +62,12 @@ class Worker:
             await self._leave(lane)
         return handed_back
 
+    def quiet(self) -> None:
+        """Claim nothing more, and go on with what is held; admission and control work as before."""
+        log.info("quiet")
+        self._observers.health.goes_quiet()
+        self._slots.closed = True
+
     def hurry(self) -> None:
         """Second signal: don't wait for turns any more."""
         for lane in self._lanes:
