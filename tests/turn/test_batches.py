@@ -1,7 +1,7 @@
 """What a tool knows of the batch that its call belongs to, and what becomes of the batch."""
 
 from tests.turn.recording import Stage, agent, answering, records_of, reply_of, swarm_of
-from worker import CompletionMessage, CompletionRequest, SessionInfo, ToolCall, Turn, tool
+from worker import CompletionMessage, CompletionRequest, Policy, SessionInfo, ToolCall, Turn, tool
 from worker.completions import EchoCompletion, ScriptedCompletion
 from worker.turn.corridor import take_turn
 
@@ -28,6 +28,20 @@ async def test_a_tool_that_only_stops_the_batch_still_has_an_output() -> None:
     script = ScriptedCompletion([ToolCall("1", "stop"), "done"])
     finished = await Stage(swarm_of(agent("a", script, tools=[stop]))).send("execute", message="hi")
     assert records_of(finished) == [("user", "hi"), ("assistant", ""), ("tool", "Done."), ("assistant", "done")]
+
+
+async def test_a_tool_whose_execution_was_refused_has_an_output_and_the_turn_goes_on() -> None:
+    heard: list[str] = []
+
+    @tool
+    async def ask(turn: Turn) -> None:
+        heard.append(await turn.execute("bad"))
+
+    polite = Policy("polite", validate_input=lambda text, _: text != "bad", ban_message="Stay polite.")
+    script = ScriptedCompletion([ToolCall("1", "ask"), "done"])
+    finished = await Stage(swarm_of(agent("a", script, tools=[ask]), policies=[polite])).send("execute", message="hi")
+    assert (heard, reply_of(finished).output) == (["Stay polite."], "done")
+    assert ("tool", "Done.") in records_of(finished)
 
 
 async def test_nobody_hands_over_to_an_agent_that_is_not_there() -> None:

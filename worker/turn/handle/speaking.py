@@ -26,8 +26,11 @@ class Speaking(Identity):
 
     async def execute(self, text: str) -> str:
         """Ask the active agent in tool mode; its answer becomes the answer of this turn and is returned."""
-        self._touch()
-        return await self._turn.rooms.execute(self._turn, text)
+        said = await self._turn.rooms.execute(self._turn, text)
+        if self._turn.progress.answer is not None:
+            # A policy may have refused the text: then nobody has answered, and the call still needs an output.
+            self._touch()
+        return said
 
     async def run(self, text: str) -> str:
         """Ask the active agent without history, policies and tools; return its answer."""
