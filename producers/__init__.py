@@ -4,7 +4,7 @@ from producers.client import Producer
 from producers.errors import InvalidRequest, ProducerError, ProtocolMismatch, QueueUnavailable, ReplyTimeout
 from producers.sync import SyncProducer
 from schemas.events import BusEvent, CustomEvent
-from schemas.replies import Delta, Emit, Notify, Reply, ReplyError, Status
+from schemas.replies import Delta, Emit, Notify, Question, Reply, ReplyError, Status
 
 __all__ = [
     "BusEvent",
@@ -16,6 +16,7 @@ __all__ = [
     "Producer",
     "ProducerError",
     "ProtocolMismatch",
+    "Question",
     "QueueUnavailable",
     "Reply",
     "ReplyError",

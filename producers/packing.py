@@ -53,6 +53,8 @@ class SendFields(ExecuteFields, total=False):
     request: list[dict[str, JsonValue]]
     topic: str
     policy_name: str
+    #: which question a human answers
+    question_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from producers.listening import Consumer, Gap
 from producers.subscription import Subscription
 from schemas.errors import BadItem
 from schemas.keyspace import ShardKeys
-from schemas.replies import Delta, Emit, Notify, Reply, parse_client_item
+from schemas.replies import AnyItem, Delta, parse_client_item
 
 #: outbox entries in one XRANGE
 _PAGE: Final = 500
@@ -21,7 +21,7 @@ _ENTRY_ID: Final = re.compile(r"\d{1,20}-\d{1,20}")
 Resume = int | str | None
 
 
-class Stream(Consumer[Reply | Emit | Notify | Delta]):
+class Stream(Consumer[AnyItem]):
     """The emits, notifies, replies and deltas of one session, in order; deltas are live only.
 
     To go on later, remember the `seq` of the last item and give it as `after`.
@@ -35,10 +35,10 @@ class Stream(Consumer[Reply | Emit | Notify | Delta]):
         self._start = _start_of(after)
         self._commander = commander
         self._outbox = keys.outbox(sid)
-        self._ready: deque[Reply | Emit | Notify | Delta] = deque()
+        self._ready: deque[AnyItem] = deque()
         super().__init__(subscription, keys.client_channel(sid))
 
-    async def _next(self) -> Reply | Emit | Notify | Delta:
+    async def _next(self) -> AnyItem:
         while not self._ready:
             published = await self._feed.take()
             if isinstance(published, Gap):

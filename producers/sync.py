@@ -13,7 +13,7 @@ from producers.packing import ExecuteFields, SendFields
 from producers.stream import Resume
 from schemas.events import BusEvent, CustomEvent
 from schemas.keyspace import DEFAULT_NAMESPACE
-from schemas.replies import Delta, Emit, Notify, Reply
+from schemas.replies import AnyItem, Reply
 from schemas.requests import RequestKind
 
 T = TypeVar("T")
@@ -116,9 +116,7 @@ class SyncProducer:
         """Return the terminal reply of a request that anybody sent."""
         return self._wait_for(self._producer.result(request_id, client_id=client_id, timeout_s=timeout_s))
 
-    def stream(
-        self, client_id: str, swarm_name: str, *, after: Resume = None
-    ) -> Iterator[Reply | Emit | Notify | Delta]:
+    def stream(self, client_id: str, swarm_name: str, *, after: Resume = None) -> Iterator[AnyItem]:
         """Follow a session, as `Producer.stream` does; the iterator blocks until there is something."""
         return self._follow(lambda: self._producer.stream(client_id, swarm_name, after=after))
 

@@ -32,6 +32,7 @@ class EventType(StrEnum):
     EXECUTE = "execute"
     RUN = "run"
     EMIT = "emit"
+    ASK_OPERATOR = "ask-operator"
     DISPOSE = "dispose"
     COMMIT_TOOL_OUTPUT = "commit-tool-output"
     COMMIT_USER_MESSAGE = "commit-user-message"
@@ -85,7 +86,14 @@ _HISTORY_COMMITS: Final = frozenset(
 TYPES_BY_SOURCE: Final[Mapping[Source, frozenset[EventType]]] = MappingProxyType(
     {
         Source.SESSION: _HISTORY_COMMITS
-        | {EventType.CONNECT, EventType.EXECUTE, EventType.RUN, EventType.EMIT, EventType.DISPOSE},
+        | {
+            EventType.CONNECT,
+            EventType.EXECUTE,
+            EventType.RUN,
+            EventType.EMIT,
+            EventType.ASK_OPERATOR,
+            EventType.DISPOSE,
+        },
         Source.SWARM: frozenset(
             {
                 EventType.GET_AGENT_NAME,

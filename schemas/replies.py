@@ -106,6 +106,20 @@ class Notify(WireModel):
     request_id: str
 
 
+class Question(WireModel):
+    """What an agent who is human is asked, or told: `question_id` is null where nobody waits for an answer."""
+
+    v: Literal[1] = 1
+    type: Literal["question"] = "question"
+    seq: int
+    data: str
+    question_id: str | None
+    agent_name: str
+    client_id: str
+    swarm_name: str
+    request_id: str
+
+
 class Delta(WireModel):
     """A piece of an answer while the model writes it; on the channel only, best effort, `index` counts from 0."""
 
@@ -120,9 +134,10 @@ class Delta(WireModel):
     index: int
 
 
-ClientItem = Annotated[Reply | Emit | Notify | Delta, Field(discriminator="type")]
+AnyItem = Reply | Emit | Notify | Question | Delta
+ClientItem = Annotated[AnyItem, Field(discriminator="type")]
 
-_CLIENT_ITEM: Final = TypeAdapter[Reply | Emit | Notify | Delta](ClientItem).validator
+_CLIENT_ITEM: Final = TypeAdapter[AnyItem](ClientItem).validator
 _REPLY: Final = TypeAdapter[Reply](Reply).validator
 _ACCEPTED: Final = TypeAdapter[Accepted](Accepted).validator
 
@@ -136,10 +151,10 @@ def parse_reply(raw: bytes | str) -> Reply:
     return reply
 
 
-def parse_client_item(raw: bytes | str) -> Reply | Emit | Notify | Delta:
+def parse_client_item(raw: bytes | str) -> AnyItem:
     """Return what a client channel or outbox entry carried; raise BadItem if it is nothing of this version."""
     try:
-        item: Reply | Emit | Notify | Delta = _CLIENT_ITEM.validate_json(raw, by_alias=True, by_name=False)
+        item: AnyItem = _CLIENT_ITEM.validate_json(raw, by_alias=True, by_name=False)
     except ValidationError as fault:
         raise BadItem(f"not a client item of version 1: {describe(fault)}") from None
     return item

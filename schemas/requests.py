@@ -38,6 +38,7 @@ class RequestKind(StrEnum):
     CANCEL_OUTPUT = "cancel-output"
     BAN = "ban"
     UNBAN = "unban"
+    OPERATOR_ANSWER = "operator-answer"
     DISPOSE = "dispose"
 
 
@@ -61,7 +62,14 @@ class Mode(StrEnum):
 
 #: don't wait behind the running turn (and `dispose` with `force`)
 CONTROL_LANE: Final = frozenset(
-    {RequestKind.EMIT, RequestKind.NOTIFY, RequestKind.CANCEL_OUTPUT, RequestKind.BAN, RequestKind.UNBAN}
+    {
+        RequestKind.EMIT,
+        RequestKind.NOTIFY,
+        RequestKind.CANCEL_OUTPUT,
+        RequestKind.BAN,
+        RequestKind.UNBAN,
+        RequestKind.OPERATOR_ANSWER,
+    }
 )
 #: wait in the mailbox for their turn
 SESSION_LANE: Final = frozenset(RequestKind) - CONTROL_LANE
@@ -221,6 +229,14 @@ class UnbanBody(Body):
     policy_name: Name
 
 
+class OperatorAnswerBody(Body):
+    """What a human answers in the place of an agent; `question_id` names the question, else it is the open one."""
+
+    optional_keys: ClassVar[frozenset[str]] = frozenset({"questionId"})
+    message: str
+    question_id: str | None = None
+
+
 class DisposeBody(Body):
     """Nothing: ends the session."""
 
@@ -248,6 +264,7 @@ BODIES: Final[Mapping[RequestKind, type[Body]]] = MappingProxyType(
         RequestKind.CANCEL_OUTPUT: CancelOutputBody,
         RequestKind.BAN: BanBody,
         RequestKind.UNBAN: UnbanBody,
+        RequestKind.OPERATOR_ANSWER: OperatorAnswerBody,
         RequestKind.DISPOSE: DisposeBody,
     }
 )

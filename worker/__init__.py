@@ -6,6 +6,7 @@ from worker.definitions.app import App
 from worker.definitions.callbacks import AgentCallbacks, PolicyCallbacks, StateCallbacks, SwarmCallbacks, ToolCallbacks
 from worker.definitions.completion import Completion, CompletionMessage, CompletionRequest, ToolSpec, Usage
 from worker.definitions.errors import DefinitionError
+from worker.definitions.operator import Operator
 from worker.definitions.policy import Policy
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.states import State
@@ -23,6 +24,7 @@ __all__ = [
     "CompletionRequest",
     "DefinitionError",
     "Message",
+    "Operator",
     "Policy",
     "PolicyCallbacks",
     "Retryable",

@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from schemas.dead_letters import DeadLetter, DeadReason, to_dead_fields
 from schemas.events import BusEvent, CustomEvent, EventType, Source
-from schemas.replies import Accepted, Delta, Emit, ErrorCode, Notify, Reply, ReplyError, Status
+from schemas.replies import Accepted, Delta, Emit, ErrorCode, Notify, Question, Reply, ReplyError, Status
 from schemas.requests import RequestKind, WhenBusy, parse_body
 from schemas.wire import Request, to_fields
 
@@ -36,6 +36,7 @@ BODIES: Mapping[RequestKind, dict[str, JsonValue]] = {
     RequestKind.CANCEL_OUTPUT: {},
     RequestKind.BAN: {"policyName": "polite"},
     RequestKind.UNBAN: {"policyName": "polite"},
+    RequestKind.OPERATOR_ANSWER: {"message": "Yes, I am here.", "questionId": "r-1/2"},
     RequestKind.DISPOSE: {},
 }
 
@@ -95,12 +96,21 @@ REPLIES: Mapping[str, Reply] = {
     "failed": ANSWER.model_copy(update={"status": Status.FAILED, "output": "Sorry, once more?", "error": FAILED}),
 }
 
-CLIENT_ITEMS: Mapping[str, Emit | Notify | Delta] = {
+CLIENT_ITEMS: Mapping[str, Emit | Notify | Question | Delta] = {
     "emit": Emit(
         seq=SEQ, data="One moment.", agent_name="triage", client_id="alice", swarm_name="support", request_id="r-1"
     ),
     "notify": Notify(
         seq=SEQ + 1, data="Parcel left.", agent_name=None, client_id="alice", swarm_name="support", request_id="r-2"
+    ),
+    "question": Question(
+        seq=SEQ + 2,
+        data="Is anybody there?",
+        question_id="r-1/2",
+        agent_name="human",
+        client_id="alice",
+        swarm_name="support",
+        request_id="r-1",
     ),
     "delta": Delta(
         data="Your or",
@@ -149,6 +159,12 @@ EVENTS: Mapping[str, BusEvent | CustomEvent] = {
     "run": event_of(EventType.RUN, Source.SESSION, input={"message": "Hello"}, output={"result": "Hi!"}),
     "connect": event_of(EventType.CONNECT, Source.SESSION),
     "emit": event_of(EventType.EMIT, Source.SESSION, input={"message": "One moment."}),
+    "ask-operator": event_of(
+        EventType.ASK_OPERATOR,
+        Source.SESSION,
+        input={"message": "Is anybody there?", "questionId": "r-1/2"},
+        context={"swarmName": "support", "agentName": "human"},
+    ),
     "dispose": event_of(EventType.DISPOSE, Source.SESSION, input={"reason": "ttl"}).model_copy(
         update={"request_id": None, "turn": None, "attempt": None}
     ),

@@ -13,7 +13,7 @@ from worker.core.session import Session
 from worker.core.shared import SharedChange, SharedValue
 from worker.observe.metrics import Metrics
 from worker.turn.corridor import open_turn, take_turn
-from worker.turn.port import Finished, OpenTurn
+from worker.turn.port import Finished, OpenTurn, Parked
 
 Answer = Callable[[CompletionRequest], Any]
 
@@ -60,6 +60,10 @@ class RecordingPort:
             version, text = self.shared_states[name] = version + 1, change.text
             self.applied[known] = text
         return SharedValue(version, self.applied.get(known, text), known in self.applied)
+
+    async def park(self, turn: OpenTurn, until_ms: int) -> None:
+        turn.parked = Parked(until_ms=until_ms)
+        raise asyncio.CancelledError
 
     def shared_line(self, name: str) -> asyncio.Lock:
         del name

@@ -1,7 +1,7 @@
 """The state of one session in the memory of its holder, from claim to release."""
 
-from collections.abc import Sequence
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import Self, cast
 
 from pydantic import JsonValue, TypeAdapter
 from pydantic_core import from_json
@@ -11,8 +11,9 @@ from worker.core.json_text import dumps
 _DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
-#: what a turn may change: active agent, stack, states, memory, system; compared by identity: nothing changes in place
-Snapshot = tuple[str, list[str], dict[str, JsonValue], dict[str, JsonValue], list[str]]
+#: what a turn may change: active agent, stack, states, memory, system, resolved; compared by identity: nothing changes
+#: in place
+Snapshot = tuple[str, list[str], dict[str, JsonValue], dict[str, JsonValue], list[str], Mapping[str, Mapping[str, str]]]
 
 
 class Session:
@@ -31,6 +32,7 @@ class Session:
         "history",
         "history_length",
         "memory",
+        "resolved",
         "stack",
         "states",
         "swarm_name",
@@ -49,6 +51,8 @@ class Session:
         self.states: dict[str, JsonValue] = {}
         self.memory: dict[str, JsonValue] = {}
         self.system: list[str] = []
+        #: question of a parked turn -> what it is to go on with
+        self.resolved: Mapping[str, Mapping[str, str]] = {}
         self.history: list[bytes | str] = []
         self.history_length = 0
         self.banned: set[str] = set()
@@ -96,30 +100,33 @@ class Session:
             parts["memory"] = self.memory
         if self.system:
             parts["system"] = self.system
+        if self.resolved:
+            parts["resolved"] = self.resolved
         return dumps(parts) if parts else ""
 
     def snapshot(self) -> Snapshot:
         """Return what a rollback needs; costs no copy."""
-        return self.active_agent, self.stack, self.states, self.memory, self.system
+        return self.active_agent, self.stack, self.states, self.memory, self.system, self.resolved
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot."""
-        self.active_agent, self.stack, self.states, self.memory, self.system = snapshot
+        self.active_agent, self.stack, self.states, self.memory, self.system, self.resolved = snapshot
 
     def differs_from(self, snapshot: Snapshot) -> bool:
         """Tell whether the document changed since the snapshot was taken."""
-        active_agent, stack, states, memory, system = snapshot
-        same = self.stack is stack and self.states is states and self.memory is memory and self.system is system
+        active_agent, stack, states, memory, system, resolved = snapshot
+        same = self.stack is stack and self.states is states and self.memory is memory
+        same = same and self.system is system and self.resolved is resolved
         return not same or self.active_agent != active_agent
 
     def read(self, document: bytes | str) -> None:
         """Take over a document that `document` wrote; what it leaves out is default."""
-        self.restore((self.default_agent, [], {}, {}, []))
+        self.restore((self.default_agent, [], {}, {}, [], {}))
         if not document:
             return
         parts = _DOCUMENT.validate_python(from_json(document))
         active_agent, stack, system = parts.get("activeAgent"), parts.get("stack"), parts.get("system")
-        states, memory = parts.get("states"), parts.get("memory")
+        states, memory, resolved = parts.get("states"), parts.get("memory"), parts.get("resolved")
         if isinstance(active_agent, str):
             self.active_agent = active_agent
         if isinstance(stack, list):
@@ -130,3 +137,5 @@ class Session:
             self.states = states
         if isinstance(memory, dict):
             self.memory = memory
+        if isinstance(resolved, dict):
+            self.resolved = cast("Mapping[str, Mapping[str, str]]", resolved)

@@ -8,6 +8,7 @@ from worker.core.messages import Message, ToolCall
 from worker.definitions.callbacks import AgentCallbacks
 from worker.definitions.completion import Completion, CompletionFunction, CompletionMessage
 from worker.definitions.handoffs import handoff_tool
+from worker.definitions.operator import Operator
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.tools import Offer, Tool, offer_of
 
@@ -39,7 +40,8 @@ class Agent:
     name: str
     _: KW_ONLY
     prompt: Prompt = ""
-    completion: Completion | CompletionFunction
+    completion: Completion | CompletionFunction | None = None
+    operator: Operator | None = None
     tools: Sequence[Tool] = ()
     handoffs: Sequence[str] = ()
     system: Lines = ()

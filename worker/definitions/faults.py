@@ -65,8 +65,7 @@ def _swarm_faults(swarm: Swarm) -> Iterator[str]:
 
 def _agent_faults(where: str, agent: Agent, swarm: Swarm) -> Iterator[str]:
     yield from _name_faults(where, agent.name)
-    if not callable(getattr(agent.completion, "complete", agent.completion)):
-        yield f"{where}: completion {agent.completion!r} has no method `complete` and is no function"
+    yield from _answer_faults(where, agent)
     for target in agent.handoffs:
         if target not in swarm.agents_by_name:
             yield f"{where}: hand-off to {target!r}, which is not an agent of the swarm ({_listed(swarm)})"
@@ -81,6 +80,18 @@ def _agent_faults(where: str, agent: Agent, swarm: Swarm) -> Iterator[str]:
     yield from _doubles(where, "tool", [item.name for item in tools])
     for item in tools:
         yield from _name_faults(f"{where}, tool {item.name!r}", item.name)
+
+
+def _answer_faults(where: str, agent: Agent) -> Iterator[str]:
+    if agent.operator is None:
+        if not callable(getattr(agent.completion, "complete", agent.completion)):
+            yield f"{where}: completion {agent.completion!r} has no method `complete` and is no function"
+        return
+    for name in ("completion", "tools", "handoffs", "prompt", "system", "system_dynamic"):
+        if getattr(agent, name):
+            yield f"{where}: an operator asks no model, so it has no {name}"
+    if agent.operator.timeout_s is not None and agent.operator.timeout_s <= 0:
+        yield f"{where}: the operator's timeout_s must be positive"
 
 
 def _limit_faults(where: str, swarm: Swarm) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
+from schemas.requests import RequestKind
 from worker.clock import monotonic
 from worker.core.request import AdmittedRequest
 from worker.errors import Fenced, QueueUnavailable
@@ -13,7 +14,8 @@ from worker.lane.steps import SIGNALS, Step
 from worker.lane.turns import TurnRunner
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
-from worker.turn.port import OpenTurn
+from worker.turn.operator import due_of
+from worker.turn.port import OpenTurn, Parked
 
 
 class Control:
@@ -54,6 +56,8 @@ class Control:
                 for request in requests:
                     if held.letting_go or held.forced_disposal is not None:
                         break  # the rest is for the next holder
+                    if request.kind == RequestKind.OPERATOR_ANSWER and _parks_again(held):
+                        break  # for the next holder, when nothing of the turn is under way
                     if request.request_id not in held.control_seen:
                         held.control_seen.add(request.request_id)
                         await self._apply(held, request)
@@ -81,6 +85,18 @@ class Control:
         self._executor.submit(held, step, ended, started, release=False)
         if running is not None and running is held.turn and running.cancelled_by and not was_to_end:
             end_turn(held, running, running.cancelled_by)
+
+
+def _parks_again(held: HeldSession) -> bool:
+    """Park the running turn if it waits for an answer: what wakes a turn comes while it is not running."""
+    running = held.turn
+    due_ms = 0 if running is None else due_of(running)
+    if running is None or not due_ms:
+        return False
+    if running.parked is None and held.task is not None:
+        running.parked = Parked(until_ms=due_ms)
+        held.task.cancel()
+    return True
 
 
 def _first_of(running: OpenTurn) -> AdmittedRequest:

@@ -16,7 +16,7 @@ from worker.lane.held import HeldSession, LaneServices
 from worker.lane.items import commit_item, void_item
 from worker.lane.observers import Observers
 from worker.lane.slots import Slots
-from worker.lane.steps import Ended, Step, steps_of
+from worker.lane.steps import Delayed, Ended, Step, Void, steps_of
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
 from worker.store.commits import CommitStatus, FinishedTurn, HandBack
@@ -120,22 +120,28 @@ class Executor:
             if step.is_forced_disposal:
                 return await self._dispose_by_force(held, step)
             if step.request.when_busy == COALESCE:
-                step = await self._runner.gathered(held, step)
-                for _ in range(min(len(step.together) - 1, len(waiting))):
-                    waiting.popleft()
+                step = await self._gathered(held, step, waiting)
             ended = await self._runner.run(held, step)
             is_last = is_all and not waiting
             release = held.forced_disposal is None and (is_last or self.draining)
-            if ended is None:
-                self.submit_void(held, step, release=release)
-            else:
+            if isinstance(ended, Ended):
                 release = release or ended.finished.dispose
                 self.submit(held, step, ended, started, release=release)
+            elif isinstance(ended, Void):
+                self.submit_void(held, step, release=release, wakes=ended.wakes)
+            else:
+                return await self._set_aside(held, ended)
             if release:
                 return None
             if held.forced_disposal is not None:
                 return await self._dispose_by_force(held, held.forced_disposal)
         return None
+
+    async def _gathered(self, held: HeldSession, step: Step, waiting: deque[Step]) -> Step:
+        step = await self._runner.gathered(held, step)
+        for _ in range(min(len(step.together) - 1, len(waiting))):
+            waiting.popleft()
+        return step
 
     async def _dispose_by_force(self, held: HeldSession, step: Step) -> None:
         """End the session at once: what waits in it is answered as cancelled and never runs."""
@@ -143,10 +149,16 @@ class Executor:
         ended = await self._runner.run(held, step)
         for waiting in await self._runner.cancel_waiting(held):
             self.submit(held, *waiting, monotonic(), release=False)
-        if ended is None:
-            self.submit_void(held, step, release=True)
-        else:
+        if isinstance(ended, Ended):
             self.submit(held, step, ended, started, release=True)
+        else:
+            self.submit_void(held, step, release=True)
+
+    async def _set_aside(self, held: HeldSession, delayed: Delayed) -> None:
+        """Let a session wait in Redis, where it takes no slot."""
+        await held.settled()
+        await self._services.releaser.hand_back((held.hand_back(delayed.wait_ms, is_parked=True),))
+        self._forget(held)
 
     def submit(self, held: HeldSession, step: Step, ended: Ended, started: float, *, release: bool) -> None:
         """Commit what a request made; with `release` it is the last of this claim."""
@@ -157,15 +169,16 @@ class Executor:
         def confirm(status: CommitStatus) -> None:
             if status is CommitStatus.OK:
                 self._observers.committed(held, item, ended, wait_s, duration_s)
-                if ended.turn.shared_changed:
-                    self._services.shared.committed(ended.turn.request.request_id, ended.turn.shared_changed)
+                if ended.turn.progress.shared:
+                    self._services.shared.committed(ended.turn.request.request_id, ended.turn.progress.shared)
             self._confirmed(held, status, release=release)
 
         self._send(held, item, confirm)
 
-    def submit_void(self, held: HeldSession, step: Step, *, release: bool) -> None:
+    def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
         """Take a request off its list that has nothing to say any more."""
-        self._send(held, void_item(held, step, release=release), partial(self._confirmed, held, release=release))
+        item = void_item(held, step, release=release, wakes=wakes)
+        self._send(held, item, partial(self._confirmed, held, release=release))
 
     def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm) -> None:
         held.unconfirmed += 1

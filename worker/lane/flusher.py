@@ -75,7 +75,7 @@ def _take_output(pending: _Pending) -> LiveOutput:
         {f"{turn.request.request_id}/{name}": value for name, value in turn.journal.items()},
     )
     turn.emits_flushed = len(turn.emits)
-    turn.events_flushed = len(turn.events)
+    turn.events_flushed = max(turn.events_flushed, len(turn.events))
     turn.journal = {}
     return output
 

@@ -21,7 +21,7 @@ from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
 from worker.store.commits import HandBack
 from worker.store.kept import KeptSessions
-from worker.turn.port import OpenTurn
+from worker.turn.port import OpenTurn, Parked
 
 log = structlog.get_logger(__name__)
 
@@ -119,9 +119,9 @@ class HeldSession:
         """Tell whether live output may go out now: all earlier commits are through and nobody can have taken over."""
         return not self.unconfirmed and not self.lost and self._services.lease.is_fresh
 
-    def hand_back(self, wait_ms: int = 0) -> HandBack:
+    def hand_back(self, wait_ms: int = 0, *, is_parked: bool = False) -> HandBack:
         """Return what hands this session back; see `HandBack`."""
-        return HandBack(self.claimed.sid, self.claimed.fence, bool(self.claimed.requests), wait_ms)
+        return HandBack(self.claimed.sid, self.claimed.fence, bool(self.claimed.requests), wait_ms, is_parked)
 
     @property
     def is_over(self) -> bool:
@@ -206,6 +206,13 @@ class HeldSession:
     def metrics(self) -> Metrics:
         """Return where its turns count what they do."""
         return self._services.metrics
+
+    async def park(self, turn: OpenTurn, until_ms: int) -> None:
+        """End this run of the turn, see `TurnPort`; what it has sent and noted is confirmed."""
+        turn.parked = Parked(until_ms=until_ms)
+        if self.task is not None:
+            self.task.cancel()
+        await asyncio.Event().wait()
 
     def note(self, name: str) -> None:
         """Count something that the turn survived."""

@@ -2,7 +2,7 @@
 
 from worker.lane.held import HeldSession
 from worker.lane.steps import INTERNAL, Ended, Step
-from worker.store.commits import EndedRequest, FinishedTurn
+from worker.store.commits import EndedRequest, FinishedTurn, Source
 from worker.turn.port import EndedTogether
 
 
@@ -18,6 +18,7 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         turn=held.session.turn,
         requests=[_ended(one) for one in finished.together] if finished.together else (own,),
         release=release,
+        wakes=finished.wakes,
         opens=finished.opens,
         dispose=finished.dispose,
         ttl_ms=finished.session_ttl_ms,
@@ -25,7 +26,8 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         dead_reason=finished.dead_reason or "",
         error=finished.error,
         attempts=step.attempt + step.retries,
-        journaled=held.journaled or held.was_begun,
+        # What is noted of the head of the mailbox is no matter of a control request.
+        journaled=step.source is Source.MAILBOX and (held.journaled or held.was_begun),
         events_flushed=turn.events_flushed,
         records=finished.records,
         out=turn.emits[turn.emits_flushed :],
@@ -38,8 +40,8 @@ def _ended(one: EndedTogether) -> EndedRequest:
     return EndedRequest(one.request.request_id, one.reply, one.request.reply_to, one.sequenced)
 
 
-def void_item(held: HeldSession, step: Step, *, release: bool) -> FinishedTurn:
-    """Return what takes a request off its list and writes nothing else: a signal too late, a disposal called off."""
+def void_item(held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> FinishedTurn:
+    """Return what takes a request off its list: a signal too late, a disposal called off, the end of a parked turn."""
     return FinishedTurn(
         sid=held.claimed.sid,
         fence=held.claimed.fence,
@@ -47,7 +49,9 @@ def void_item(held: HeldSession, step: Step, *, release: bool) -> FinishedTurn:
         turn=held.session.turn,
         requests=(EndedRequest(step.request.request_id, "", "", sequenced=False),),
         release=release,
+        wakes=wakes,
         opens=False,
-        journaled=held.was_begun,
+        document=held.session.document() if wakes else None,
+        journaled=step.source is Source.MAILBOX and held.was_begun,
         ttl_ms=held.swarm.session_ttl_ms,
     )

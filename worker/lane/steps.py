@@ -35,6 +35,18 @@ class Step(NamedTuple):
         return self.source is Source.CONTROL and self.request.kind == "dispose"
 
 
+class Void(NamedTuple):
+    """A request that has nothing to say any more; `wakes`: it has ended the parked turn of the session."""
+
+    wakes: bool = False
+
+
+class Delayed(NamedTuple):
+    """A request that did not come to its end: its session is set aside, and runs again after so many ms."""
+
+    wait_ms: int
+
+
 class Ended(NamedTuple):
     """A request that came to its end, and what its commit writes."""
 

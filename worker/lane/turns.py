@@ -11,12 +11,13 @@ from worker.errors import Fenced
 from worker.lane.held import HeldSession
 from worker.lane.live import finish_flush
 from worker.lane.outage import Outage
-from worker.lane.steps import INTERNAL, SIGNALS, Ended, Step
+from worker.lane.steps import INTERNAL, SIGNALS, Delayed, Ended, Step, Void
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
 from worker.turn.finish import finish, finish_unstarted
-from worker.turn.port import Finished, OpenTurn
+from worker.turn.operator import SHOWN, end_parked, pending_question
+from worker.turn.port import Finished, OpenTurn, Parked
 from worker.turn.together import MARK, MAX_REQUESTS, Together, run_of
 
 log = structlog.get_logger(__name__)
@@ -33,11 +34,13 @@ class TurnRunner:
         self._outage = outage
         self._max_attempts = max_attempts
 
-    async def run(self, held: HeldSession, step: Step) -> Ended | None:
-        """Return what the step's commit writes, None when its entry is void; raises `Fenced`."""
+    async def run(self, held: HeldSession, step: Step) -> Ended | Delayed | Void:
+        """Return what becomes of the step: an end to commit, or another try later; raises `Fenced`."""
         request = step.request
-        if request.kind in SIGNALS or not await self._may_run(held, request):
-            return None
+        if request.kind in SIGNALS:
+            return Void(wakes=_ends_parked(held, step))
+        if not await self._may_run(held, request):
+            return Void()
         if held.claimed.attempts > 1:
             # Something here may kill workers: the next loss must be charged to the request that runs then, and to none
             # before it whose commit was still on its way.
@@ -46,16 +49,25 @@ class TurnRunner:
         turn = open_turn(held, held.swarm, held.session, request, started)
         turn.handbacks = step.handbacks
         if held.claimed.journal:
-            turn.replay = _journal_of(request.request_id, held.claimed.journal)
+            _recall(turn, step, held.claimed.journal)
         if step.together:
-            turn.together, turn.journal = step.together, {MARK: ""}
+            turn.together, turn.journal = step.together, {MARK: step.together[0].request.request_id}
+        finished = self._unrun(held, step, turn)
+        if finished is None:
+            finished = await self._through_the_rooms(held, turn)
+        if isinstance(finished, Parked):
+            return Delayed(max(1, finished.until_ms - held.now_ms()))
+        return Ended(turn, finished)
+
+    def _unrun(self, held: HeldSession, step: Step, turn: OpenTurn) -> Finished | None:
+        """Return the end of a request that is not to be run, None when it is."""
         if step.attempt > self._max_attempts:
-            return Ended(turn, bury(turn))
-        if not step.together and _is_late(held, request):
-            return Ended(turn, expire(turn))
-        if held.is_damaged and request.kind != "dispose":
-            return Ended(turn, finish_unstarted(turn, DAMAGED))
-        return Ended(turn, await self._through_the_rooms(held, turn))
+            return bury(turn)
+        if not step.together and SHOWN not in turn.replay and _is_late(held, step.request):
+            return expire(turn)
+        if held.is_damaged and step.request.kind != "dispose":
+            return finish_unstarted(turn, DAMAGED)
+        return None
 
     async def gathered(self, held: HeldSession, step: Step) -> Step:
         """Return the step with all that wait behind it to be answered together with it; raises `Fenced`."""
@@ -87,15 +99,16 @@ class TurnRunner:
         turns = [open_turn(held, held.swarm, held.session, step.request, step.attempt) for step in steps]
         return [(step, Ended(turn, cancel(turn, "dispose"))) for step, turn in zip(steps, turns, strict=True)]
 
-    async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished:
+    async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished | Parked:
+        """Return how the turn ended, or how it is parked; raises `Fenced`."""
         held.begin(turn)
         try:
             finished = await take_turn(turn)
         except asyncio.CancelledError as error:
             was_asked_for = _forget_cancellation()
-            if held.lost or (was_asked_for and not turn.cancelled_by):
+            if held.lost or (was_asked_for and not turn.cancelled_by and not _parking(turn)):
                 raise  # the whole session is meant, or the process ends
-            finished = finish_interrupted(turn) if turn.cancelled_by else _crashed(held, turn, error)
+            finished = _cut_short(held, turn, error)
         except BaseException as error:
             # Code of users may raise our own errors as well: then nobody has taken the session from us.
             if (isinstance(error, Fenced) and held.is_over) or (isinstance(error, GeneratorExit) and _is_torn_down()):
@@ -104,8 +117,9 @@ class TurnRunner:
         finally:
             # The turn has its end: control that comes from here on must not give it another one.
             held.turn = None
+            held.letting_go = held.letting_go or _parking(turn) is not None
         await finish_flush(held)
-        return finished
+        return _parking(turn) or finished
 
     async def _may_run(self, held: HeldSession, request: AdmittedRequest) -> bool:
         """Take the step that disposal can't be called off after; anything else may run as it is."""
@@ -130,6 +144,41 @@ def _begun(run: list[Together], journal: Mapping[str, str]) -> list[Together]:
     """Return what an earlier attempt answered together, or the whole run if there was none."""
     marks = (n for n, one in enumerate(run, 1) if f"{one.request.request_id}/{MARK}" in journal)
     return run[: next(marks, len(run))] if journal else run
+
+
+def _ends_parked(held: HeldSession, step: Step) -> bool:
+    """Let a signal end the parked turn that it is meant for; tell whether there was one."""
+    journal = held.claimed.journal
+    question = pending_question(journal)
+    request_id = question.partition("/")[0]
+    if not question or journal.get(f"{request_id}/{MARK}", request_id).encode() != step.request.body:
+        return False
+    turn = open_turn(held, held.swarm, held.session, step.request, 1)
+    turn.parked = Parked(question)
+    return end_parked(turn, step.request.kind)
+
+
+def _parking(turn: OpenTurn) -> Parked | None:
+    """Return how the turn is parked, None when it has an end, or may go on."""
+    parked = turn.parked
+    return parked if parked is not None and parked.until_ms and not turn.cancelled_by else None
+
+
+def _cut_short(held: HeldSession, turn: OpenTurn, error: asyncio.CancelledError) -> Finished | Parked:
+    """Return how a turn ended whose task was cancelled: from outside, by itself, or by code that had no right to."""
+    if turn.cancelled_by:
+        return finish_interrupted(turn)
+    return _parking(turn) or _crashed(held, turn, error)
+
+
+def _recall(turn: OpenTurn, step: Step, journal: Mapping[str, str]) -> None:
+    """Let the turn know what was noted before: by earlier attempts, or by the parked turn that it is about."""
+    question = pending_question(journal) if step.source is Source.CONTROL else ""
+    if question:
+        turn.parked = Parked(question)
+        turn.in_session = True  # although its first turn may be the one that is parked
+    turn.replay = _journal_of(step.request.request_id, journal)
+    turn.events_flushed = int(turn.replay.get(SHOWN, "0"))
 
 
 def _journal_of(request_id: str, journal: Mapping[str, str]) -> dict[str, str]:

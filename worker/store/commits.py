@@ -53,6 +53,8 @@ class FinishedTurn(NamedTuple):
     ttl_ms: int
     #: let go of the session after this item; else the holder goes on with its next request
     release: bool
+    #: of a control request: the head of the mailbox waits no longer
+    wakes: bool = False
     opens: bool = True
     dispose: bool = False
     #: the new session document, None = unchanged
@@ -75,7 +77,7 @@ class FinishedTurn(NamedTuple):
     def shape(self) -> str:
         """Return what it takes to read the other arguments: the same for most items, so the script reads it once."""
         return _spelled(
-            self.source is Source.CONTROL,
+            (self.source is Source.CONTROL) + self.wakes,
             self.release,
             self.opens,
             self.dispose,
@@ -144,6 +146,8 @@ class HandBack(NamedTuple):
     is_charged: bool = True
     #: the head is to be tried again after so many ms; 0 = it was only cut short, and runs again at once
     wait_ms: int = 0
+    #: the head waits for somebody, so this is no retry
+    is_parked: bool = False
 
 
 def _unnumbered(item: str) -> str:

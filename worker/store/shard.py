@@ -139,6 +139,7 @@ class ShardStore:
             keys.dead,
             keys.events,
             keys.bans,
+            keys.delayed,
             keys.base,
             self._identity.worker_id,
             op_number,
@@ -170,8 +171,8 @@ class ShardStore:
         held, ops = self._own_keys()
         arguments: list[Argument] = [keys.workers, ops, held, keys.ready, keys.suspects, keys.bell, keys.delayed]
         arguments += (keys.base, self._identity.worker_id, op_number, len(items))
-        for sid, fence, is_charged, wait_ms in items:
-            arguments += (sid, fence, int(is_charged), wait_ms)
+        for sid, fence, is_charged, wait_ms, is_parked in items:
+            arguments += (sid, fence, int(is_charged), wait_ms, int(is_parked))
         return parse_fenced(await self._links["aside"].call(load("release"), *arguments), len(items))
 
     async def begin_dispose(self, sid: str, fence: str, *, may_call_off: bool) -> str:

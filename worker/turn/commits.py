@@ -10,8 +10,9 @@ from worker.core.tool_calls import call_id
 from worker.definitions.agent import Agent
 from worker.definitions.callbacks import AgentCallbacks, OnText
 from worker.turn import events
-from worker.turn.guard import tell
+from worker.turn.guard import survive, tell
 from worker.turn.navigation import active_agent
+from worker.turn.operator import put
 from worker.turn.port import OpenTurn
 
 
@@ -67,6 +68,9 @@ def _on_message(callbacks: AgentCallbacks, role: str) -> OnText | None:
 async def commit_message(turn: OpenTurn, role: str, message: str, mode: str = "tool") -> None:
     """Add a message that no model answers; `role` is user, system, developer or assistant."""
     agent, content = _resolved(turn), message.strip()
+    if agent.operator is not None:
+        _shown(turn, agent, role, message)
+        return
     callback = _on_message(agent.callbacks, role)
     if callback is not None:
         await tell(turn, agent.name, callback, content)
@@ -83,6 +87,9 @@ async def commit_tool_output(turn: OpenTurn, tool_id: str, content: str, agent_n
     """Add the output of a tool call, in the name of the active agent unless another is given."""
     agent = _resolved(turn)
     owner = turn.swarm.agents_by_name.get(agent_name, agent)
+    if owner.operator is not None:
+        _passed_over(turn, owner, "commit-tool-output", {"toolId": tool_id, "content": content})
+        return
     if owner.callbacks.on_tool_output is not None:
         await tell(turn, owner.name, owner.callbacks.on_tool_output, tool_id, content)
     push(turn, Message("tool", content, owner.name, "tool", tool_call_id=tool_id))
@@ -95,11 +102,14 @@ async def commit_tool_output(turn: OpenTurn, tool_id: str, content: str, agent_n
 async def commit_tool_request(turn: OpenTurn, requests: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[str]:
     """Add tool calls as if the model had asked for them; return their ids."""
     agent = _resolved(turn)
+    asked = [{"toolName": name, "params": dict(arguments)} for name, arguments in requests]
+    if agent.operator is not None:
+        _passed_over(turn, agent, "commit-tool-request", {"request": asked})
+        return []
     calls = [ToolCall(new_call_id(turn), name, arguments) for name, arguments in requests]
     if agent.callbacks.on_tool_request is not None:
         await tell(turn, agent.name, agent.callbacks.on_tool_request, calls)
     push(turn, Message("assistant", "", agent.name, "tool", tool_calls=calls))
-    asked = [{"toolName": name, "params": dict(arguments)} for name, arguments in requests]
     _committed(turn, agent, "commit-tool-request", {"request": asked})
     return [call.id for call in calls]
 
@@ -107,6 +117,9 @@ async def commit_tool_request(turn: OpenTurn, requests: Sequence[tuple[str, Mapp
 async def commit_flush(turn: OpenTurn) -> None:
     """Hide all history so far from the model."""
     agent = _resolved(turn)
+    if agent.operator is not None:
+        _passed_over(turn, agent, "commit-flush", {})
+        return
     if agent.callbacks.on_flush is not None:
         await tell(turn, agent.name, agent.callbacks.on_flush)
     cut(turn, "flush", "", agent.name)
@@ -120,6 +133,21 @@ async def commit_stop_tools(turn: OpenTurn) -> None:
     if batch is not None:
         batch.stopped = True
     _committed(turn, agent, "commit-stop-tools", {})
+
+
+def _shown(turn: OpenTurn, agent: Agent, role: str, message: str) -> None:
+    """Show a human what the client says; nothing else is for human eyes."""
+    if role == "user":
+        put(turn, agent, message.strip())
+        events.session_event(turn, "commit-user-message", {"message": message})
+    else:
+        _passed_over(turn, agent, f"commit-{role}-message", {"message": message})
+
+
+def _passed_over(turn: OpenTurn, agent: Agent, kind: str, given: Mapping[str, object]) -> None:
+    """Note a commit to an agent who is human: there is no model that would see it."""
+    survive(turn, "operator_commit", None, f"agent {agent.name!r} is an operator: {kind} is not kept")
+    events.session_event(turn, kind, given)
 
 
 def _resolved(turn: OpenTurn) -> Agent:

@@ -13,6 +13,7 @@ from worker.turn.check_output import check_output
 from worker.turn.guard import tell
 from worker.turn.journal import write
 from worker.turn.navigation import active_agent
+from worker.turn.operator import end_parked
 from worker.turn.port import OpenTurn
 
 
@@ -26,7 +27,9 @@ async def emit(turn: OpenTurn, body: EmitBody) -> Outcome:
     send(turn, "emit", text)
     if turn.in_session:
         events.session_event(turn, "emit", {"message": text})
-    if turn.beside is not None and not turn.beside.cancelled_by:
+    if turn.beside is None:
+        end_parked(turn, "emit", text)
+    elif not turn.beside.cancelled_by:
         turn.beside.substituted, turn.beside.cancelled_by = text, "emit"
     return refused or Replied("")
 
@@ -42,7 +45,9 @@ async def cancel_output(turn: OpenTurn, _body: CancelOutputBody) -> Outcome:
     """End the running turn as cancelled."""
     if turn.in_session:
         publish_cancel(turn)
-    if turn.beside is not None and not turn.beside.cancelled_by:
+    if turn.beside is None:
+        end_parked(turn, "cancel-output")
+    elif not turn.beside.cancelled_by:
         turn.beside.cancelled_by = "cancel-output"
     return Replied("")
 

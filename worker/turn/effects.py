@@ -47,7 +47,10 @@ def repeat(turn: OpenTurn, batch: Batch, effects: dict[str, JsonValue]) -> None:
     for policy_name, banned in cast("list[tuple[str, bool]]", effects["banChanges"]):
         turn.ban_changes.append((policy_name, banned))
         (turn.session.banned.add if banned else turn.session.banned.discard)(policy_name)
+    # What became of a later question is no effect of this call.
+    resolved = turn.session.resolved
     turn.session.read(cast("str", effects["document"]))
+    turn.session.resolved = resolved
     progress.route = frozenset(cast("list[str]", effects["route"]))
     counts = cast("list[int]", effects["counts"])
     progress.asked, progress.steps, progress.emitted, progress.calls = counts

@@ -55,6 +55,18 @@ def session_event(
     _publish(turn, "session-bus", kind, dumps(given), dumps(made), f'{{"swarmName":"{turn.swarm.name}"}}')
 
 
+def operator_asked(turn: OpenTurn, agent_name: str, message: str, question: str | None) -> None:
+    """Publish what the human behind an agent is asked, or told if `question` is None."""
+    _publish(
+        turn,
+        "session-bus",
+        "ask-operator",
+        dumps({"message": message, "questionId": question}),
+        "{}",
+        f'{{"swarmName":"{turn.swarm.name}","agentName":"{agent_name}"}}',
+    )
+
+
 def swarm_event(
     turn: OpenTurn, kind: str, given: Mapping[str, object] = _NOTHING, made: Mapping[str, object] = _NOTHING
 ) -> None:

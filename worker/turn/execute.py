@@ -11,6 +11,7 @@ from worker.turn.commits import push_text, push_user
 from worker.turn.completing import asked, mapped, offered
 from worker.turn.guard import blame, tell
 from worker.turn.navigation import active_agent
+from worker.turn.operator import consult
 from worker.turn.port import OpenTurn
 from worker.turn.recover import placeholder, usable_answer
 from worker.turn.tools import use_tools
@@ -67,11 +68,13 @@ async def _answered(turn: OpenTurn, message: str, mode: str) -> str:
     content = message.strip()
     if agent.callbacks.on_execute is not None:
         await tell(turn, agent.name, agent.callbacks.on_execute, content, mode)
-    push_user(turn, content, agent.name, mode)
+    if agent.operator is None:
+        push_user(turn, content, agent.name, mode)
     answer: str | None = None
     while answer is None:
         # A hand-off ends the loop's round with another agent active: that one goes on.
-        answer = await _round(turn, active_agent(turn), mode)
+        agent = active_agent(turn)
+        answer = await (_round(turn, agent, mode) if agent.operator is None else consult(turn, agent, content, mode))
     if turn.progress.batch is not None:
         turn.progress.answer = answer
     return answer

@@ -31,11 +31,14 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     if turn.cancelled_by == "rollback":
         turn.session.restore(turn.before)
         turn.records = []
-    document = turn.session.document() if turn.session.differs_from(turn.before) else None
+    kind = turn.request.kind
+    # What is in memory beside a control request may belong to the running turn, whose own commit is yet to come.
+    wakes = turn.parked is not None and turn.parked.is_resolved
+    has_changed = wakes if kind in CONTROL_LANE else turn.session.differs_from(turn.before)
+    document = turn.session.document() if has_changed else None
     reply = _reply(turn, turn.request, ending)
     if isinstance(outcome, Skipped):
         reply = _skipped(reply)
-    kind = turn.request.kind
     if kind not in CONTROL_LANE:
         _settle(turn)
     finished = Finished(
@@ -52,6 +55,7 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
         dead_reason,
         message,
         [_end_of(turn, one.request, one.outcome or outcome) for one in turn.together] if turn.together else (),
+        wakes,
     )
     close(turn)
     return finished

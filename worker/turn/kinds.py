@@ -28,6 +28,7 @@ from worker.turn.execute import execute
 from worker.turn.guard import tell
 from worker.turn.navigation import active_agent
 from worker.turn.one_shot import complete
+from worker.turn.operator import operator_answer
 from worker.turn.port import OpenTurn
 from worker.turn.stateless import run
 
@@ -145,5 +146,6 @@ ROOMS: Final[Mapping[str, Room]] = MappingProxyType(
         "cancel-output": control.cancel_output,
         "ban": control.ban,
         "unban": control.unban,
+        "operator-answer": operator_answer,
     }
 )

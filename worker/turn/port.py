@@ -74,6 +74,13 @@ class TurnPort(Protocol):
         """Return where a turn counts what it does."""
         ...
 
+    async def park(self, turn: "OpenTurn", until_ms: int) -> None:
+        """End this run of the turn without an end of its request; it is run again by that time, or when it is woken.
+
+        Does not return: the task of the turn is cancelled.
+        """
+        ...
+
     def note(self, name: str) -> None:
         """Count something that the turn survived: `callback_error`, `validator_error`, `agent_error`."""
         ...
@@ -101,8 +108,22 @@ class Batch:
         self.touched = False
 
 
+class Parked:
+    """A turn that waits for an answer: of the turn itself `until_ms`, Unix ms by Redis' clock, when it runs again.
+
+    Of a control request that is about it `question`, and `is_resolved` once it has brought what the turn goes on with.
+    """
+
+    __slots__ = ("is_resolved", "question", "until_ms")
+
+    def __init__(self, question: str = "", until_ms: int = 0) -> None:
+        self.question = question
+        self.until_ms = until_ms
+        self.is_resolved = False
+
+
 class Progress:
-    """How far a turn has come; nobody outside of the rooms needs it.
+    """How far a turn has come; hardly anybody outside of the rooms needs it.
 
     `route`: agents that this turn went to. `asked`: how often a model was asked. `calls`: ids made for tool calls.
     `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
@@ -110,8 +131,9 @@ class Progress:
     answer of an execution inside a tool. `answering`: message and mode that the turn answers, once they came in.
     `spoken_by`: who answered, if not the active agent of the session. `fault`: the first error on the way, with which
     the turn ends as failed. `lines`: prompt and system lines that were computed in this turn, by agent. `states`:
-    states in use, by name. `unwritten`: finished steps that are not in the journal yet; they are encoded only if
-    another step follows. `waits`: what its time limits don't count, see `waiting`.
+    states in use, by name; `shared`: names of shared states that were changed. `unwritten`: finished steps that are
+    not in the journal yet; they are encoded only if another step follows. `waits`: what its time limits don't count,
+    see `waiting`.
     """
 
     __slots__ = (
@@ -126,6 +148,7 @@ class Progress:
         "question",
         "question_at",
         "route",
+        "shared",
         "spoken_by",
         "states",
         "steps",
@@ -146,6 +169,7 @@ class Progress:
         self.states: dict[str, StateHandle] = {}
         self.lines: Mapping[str, tuple[Message, ...]] = _NO_LINES
         self.waits: Waits | None = None
+        self.shared = _NOWHERE
         self.unwritten: list[tuple[int, Callable[[], str]]] = []
 
 
@@ -165,8 +189,8 @@ class OpenTurn:
     """One request on its way through its session; made by `open_turn`, read by the lane while it runs.
 
     The lane may read everything at any time and writes only: `events_flushed` and `emits_flushed` (how many it has
-    sent already), `journal` (cleared once sent), `replay`, `together`, `handbacks` (before the start), `cancelled_by`
-    (before it cancels the task of the turn).
+    sent already), `journal` (cleared once sent), `replay`, `together`, `handbacks` (before the start),
+    `parked` and `cancelled_by` (before the start, or before it cancels the task of the turn).
     """
 
     __slots__ = (
@@ -188,6 +212,7 @@ class OpenTurn:
         "info",
         "journal",
         "number",
+        "parked",
         "payload",
         "port",
         "progress",
@@ -196,7 +221,6 @@ class OpenTurn:
         "request",
         "rooms",
         "session",
-        "shared_changed",
         "substituted",
         "swarm",
         "together",
@@ -255,8 +279,8 @@ class OpenTurn:
         self.cancelled_by = ""
         #: text of an emit that takes the place of the answer
         self.substituted: str | None = None
-        #: names of shared states that this turn has changed
-        self.shared_changed: frozenset[str] = _NOWHERE
+        #: this turn is parked; or, of a control request that finds no turn running, the turn that it may be about is
+        self.parked: Parked | None = None
         self.payload: JsonValue = None
         #: all requests that this turn answers, oldest first, when it answers more than its own (`request`, the newest)
         self.together: Sequence[Together] = ()
@@ -296,6 +320,7 @@ class Finished(NamedTuple):
     false (a request that never reached a turn has `"seq":null` in it already). `document` is None when it did not
     change since the last commit. `opens` is false for what leaves no session where there was none. `dead_reason` asks
     for a dead letter with the text `error`. `together` has a reply for each request, where there are several.
+    `wakes`: the parked turn of the session goes on.
     """
 
     outcome: Outcome
@@ -311,3 +336,4 @@ class Finished(NamedTuple):
     dead_reason: str | None
     error: str
     together: Sequence[EndedTogether] = ()
+    wakes: bool = False

@@ -27,7 +27,7 @@ class SharedState(OrderedState):
     async def _updated(self, update: StateUpdate) -> JsonValue:
         turn, name = self._turn, self._declared.name
         await may_start(turn)
-        turn.shared_changed |= {name}
+        turn.progress.shared |= {name}
         number = next_step(turn)
         found, line = await turn.port.shared(turn, name, number), nullcontext()
         while not found.applied:

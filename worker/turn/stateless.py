@@ -41,6 +41,8 @@ async def run_in_tool(turn: OpenTurn, message: str) -> str:
 
 
 async def _answer(turn: OpenTurn, agent: Agent, message: str) -> str:
+    if agent.operator is not None:
+        return ""
     if agent.callbacks.on_run is not None:
         await tell(turn, agent.name, agent.callbacks.on_run, message)
     messages = [*shown(turn, agent, await lines_of(turn, agent)), Message("user", message, agent.name, "user")]

@@ -40,14 +40,14 @@ def test_a_document_reads_back_as_the_session_it_was(
     active: str, stack: list[str], states: dict[str, object], memory: dict[str, object], system: list[str]
 ) -> None:
     session = fresh()
-    session.restore((active, stack, states, memory, system))  # type: ignore[arg-type]
+    session.restore((active, stack, states, memory, system, {"r-1/1": {"answer": "yes"}}))  # type: ignore[arg-type]
     again = fresh(session.document().encode())
     assert again.snapshot() == session.snapshot()
 
 
 def test_the_document_uses_the_keys_of_the_protocol() -> None:
     session = fresh()
-    session.restore(("sales", ["sales"], {"count": 1}, {"mood": "good"}, ["{}"]))
+    session.restore(("sales", ["sales"], {"count": 1}, {"mood": "good"}, ["{}"], {}))
     assert json.loads(session.document()) == {
         "activeAgent": "sales",
         "stack": ["sales"],

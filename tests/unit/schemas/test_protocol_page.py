@@ -38,7 +38,7 @@ def test_the_test_vectors_are_right(client_id: str, checksum: str, shard: str) -
 
 
 def test_the_page_has_examples_and_vectors() -> None:
-    assert (len(EXAMPLES), len(VECTORS), len(XADDS)) == (7, 6, 1)
+    assert (len(EXAMPLES), len(VECTORS), len(XADDS)) == (8, 6, 1)
 
 
 @pytest.mark.parametrize("command", XADDS)

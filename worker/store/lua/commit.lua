@@ -13,6 +13,7 @@
   KEYS[7] dead_key      stream  dead letters
   KEYS[8] events_key    stream  bus events, one entry per committed turn
   KEYS[9] bans_key      set     index of all bans: <policy>:<sid>
+  KEYS[10] delayed_key  zset    sids whose head waits, score = due ms
 
   ARGV[1]  base           string  what every key of the shard begins with
   ARGV[2]  worker_id      string  who commits
@@ -30,7 +31,7 @@
            when op_number is an old one
 ]]
 local workers_key, ops_key, held_key, ready_key, sessions_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local bell_key, dead_key, events_key, bans_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local bell_key, dead_key, events_key, bans_key, delayed_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'commit'
 local grace_ms, result_ttl_ms, outbox_max, history_max = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
 local events_max, dead_max = tonumber(ARGV[8]), ARGV[9]

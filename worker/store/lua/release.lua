@@ -13,8 +13,8 @@
   ARGV[1] base       string  what every key of the shard begins with
   ARGV[2] worker_id  string  who hands back
   ARGV[3] op_number  int     number of this release
-  ARGV[4] items      int     how many items follow, each: sid, fence, 1 if the claim counted an attempt, and for how many
-                             ms its head is to wait for its retry (0 = the turn was cut short: it is no retry)
+  ARGV[4] items      int     how many items follow, each: sid, fence, 1 if the claim counted an attempt, for how many ms
+                             its head is to wait (0 = the turn was cut short), 1 if it waits for somebody: it is no retry
 
   Returns  as commit: {'ok', {status, ...}, {sid with control waiting, ...}, unheard}, {'unregistered'} or {'stale'}
 ]]
@@ -56,7 +56,7 @@ local function hand_back(item)
   local attempts = math.max((tonumber(call('HGET', session.key, 'attempts')) or 0) - item.charged, 0)
   if item.charged > 0 then
     -- What an earlier try has shown to observers is told apart by these.
-    call('HINCRBY', session.key, item.wait_ms > 0 and 'retries' or 'handbacks', 1)
+    call('HINCRBY', session.key, item.wait_ms > 0 and not item.is_parked and 'retries' or 'handbacks', 1)
   end
   call('SREM', held_key, item.sid)
   call('HSET', session.key, 'status', status_after(item, attempts), 'holder', '', 'fence',
@@ -70,6 +70,7 @@ end
 local statuses, passed = {}, {}
 for i = 1, tonumber(ARGV[4]) do
   local item = { sid = take(), fence = take(), charged = tonumber(take()), wait_ms = tonumber(take()) }
+  item.is_parked = take() == '1'
   local failure
   item.session, failure = fenced_session(item.sid, item.fence)
   statuses[i] = item.session and 'ok' or failure

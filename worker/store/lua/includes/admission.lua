@@ -132,7 +132,8 @@ local function signal_running(session, when_busy)
 end
 
 local function append_to_mailbox(session, record, when_busy)
-  if (when_busy == 'interrupt' or when_busy == 'rollback') and session.status == 'held' then
+  -- A head that waits, delayed, may be a turn that is parked.
+  if (when_busy == 'interrupt' or when_busy == 'rollback') and (session.status == 'held' or session.status == 'delayed') then
     signal_running(session, when_busy)
   end
   local length = try('RPUSH', session.mailbox_key, record)

@@ -68,7 +68,8 @@ local function describe(session, mailbox, is_suspect)
   end
   local settings = settings_of(session.swarm_name) or NOTHING
   local window = settings.history_window or 16
-  description[9] = turn and read('HGET', session.key, 'document') or ''
+  -- A session without a turn has a document if its first turn is parked and somebody brought the answer.
+  description[9] = (turn or session.holder == '') and read('HGET', session.key, 'document') or ''
   description[10] = turn and window > 0 and read('LRANGE', session.history_key, -window, '-1') or NOTHING
   description[11] = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
   description[12] = NOTHING

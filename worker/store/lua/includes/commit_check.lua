@@ -9,6 +9,7 @@ local function check_indexes()
   call('XLEN', dead_key)
   events_kept = call('XLEN', events_key)
   call('SCARD', bans_key)
+  call('ZCARD', delayed_key)
 end
 
 local function has_type(command, key)

@@ -21,7 +21,7 @@ local function read_shape(text)
   local first_of_events = first_out + out
   local first_ban = first_of_events + events
   return {
-    from_control = from_control == 1, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,
+    from_control = from_control > 0, wakes = from_control == 2, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,
     journaled = journaled == 1, due = integer(now_ms + ttl_ms), life_ms = integer(ttl_ms + grace_ms),
     requests = requests, records = records, out = out, events = events, bans = bans, skip_events = first_event,
     document = has_document == 1 and document, dead = is_dead == 1 and dead, first_request = first_request,

@@ -121,7 +121,9 @@ end
 
 -- The status the session gets when its holder lets go, and the index that goes with it.
 local function status_after_release(session, shape, mailbox_waits)
-  if session.control or mailbox_waits then
+  if shape.from_control and mailbox_waits and not session.control and call('ZSCORE', delayed_key, session.sid) then
+    return 'delayed' -- its head goes on waiting
+  elseif session.control or mailbox_waits then
     ready[#ready + 1] = session.sid
     return 'ready'
   end
@@ -139,6 +141,7 @@ local function release(item)
   released[#released + 1] = session.sid
   if shape.dispose or not session.turn and not mailbox_waits and not session.control then
     call('DEL', session.key, session.history_key, session.outbox_key, journal_key_prefix .. session.sid)
+    call('ZREM', delayed_key, session.sid)
     if mailbox_waits or session.control then
       begin_afresh(session)
     end
@@ -170,6 +173,9 @@ local function write_session(item)
   if shape.opens then
     set('turn', session.turn)
   end
+  if shape.releases and shape.from_control and session.status ~= 'idle' then
+    set('holder', '') -- whoever claims the head must look for its journal, and remember nothing
+  end
   if session.new_records then
     set('records', session.new_records)
   end
@@ -199,6 +205,9 @@ local function write_item(item)
     write_history(item)
   end
   write_bans(item)
+  if shape.wakes then
+    call('ZREM', delayed_key, item.sid)
+  end
   if shape.journaled then
     clear_journal(item)
   end

@@ -6,7 +6,7 @@ local LANES = {
   ['commit-tool-output'] = 'open', ['commit-tool-request'] = 'open', ['commit-flush'] = 'open',
   ['commit-stop-tools'] = 'open', ['change-agent'] = 'open', ['change-to-default-agent'] = 'open',
   ['change-to-prev-agent'] = 'open', complete = 'open', event = 'void', dispose = 'void',
-  emit = 'control', notify = 'control', ban = 'control', unban = 'control', ['cancel-output'] = 'void-control',
+  ['operator-answer'] = 'void-control', emit = 'control', notify = 'control', ban = 'control', unban = 'control', ['cancel-output'] = 'void-control',
 }
 
 local WHEN_BUSY = { enqueue = true, reject = true, interrupt = true, rollback = true, coalesce = true, throttle = true }
