@@ -183,7 +183,7 @@ async def started_worker(app: App, settings: Settings, worker_id: str, observers
     url = settings.redis_url.get_secret_value()
     identity = WorkerIdentity(worker_id, tuple(app.swarms))
     limits = _limits(settings)
-    slots = Slots(settings.max_sessions_in_flight, observers.metrics.slots)
+    slots = Slots(settings.max_sessions_in_flight, observers.metrics.slots, shards=settings.shards)
     rules = LaneRules(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
     stores = [ShardStore(url, keys, settings.shards, identity, limits) for keys in shards]

@@ -5,7 +5,7 @@ import pytest
 from schemas.keyspace import ADMISSION_GROUP, DOORBELL_GROUP
 from tests.store.stage import LEASE_MS, Stage, StagedWorker
 from worker.store.housekeeper import ShardHousekeeper
-from worker.store.shard import ADMIT_MAX
+from worker.store.shard import BITE
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ async def test_trim_before_anything_was_admitted_drops_nothing(stage: Stage, hou
 
 
 async def test_admission_trims_as_it_goes_and_the_lag_stays_exact(stage: Stage, worker: StagedWorker) -> None:
-    await stage.push_all([f"r-{number}" for number in range(4 * ADMIT_MAX)])
-    assert [(await worker.claim(0)).admitted for _ in range(3)] == [ADMIT_MAX] * 3
-    assert await stage.redis.xlen(stage.keys.requests) < 4 * ADMIT_MAX
-    assert await lag(stage) == ADMIT_MAX
+    await stage.push_all([f"r-{number}" for number in range(4 * BITE)])
+    assert [(await worker.claim(0)).admitted for _ in range(3)] == [BITE] * 3
+    assert await stage.redis.xlen(stage.keys.requests) < 4 * BITE
+    assert await lag(stage) == BITE
 
 
 @pytest.mark.parametrize("trimmed", [False, True])

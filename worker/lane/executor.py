@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
@@ -43,7 +43,7 @@ class Executor:
         self._runner = runner
         self._slots, self._observers = places
         self._suspects = 0
-        self._suspect_bell: asyncio.Event | None = None
+        self._suspect_ended: Callable[[], None] | None = None
         self._emptied = asyncio.Event()
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
@@ -54,9 +54,9 @@ class Executor:
         """Return how many suspects may be claimed: one at a time, or they would take each other down."""
         return 0 if self._suspects else 1
 
-    def ring_when_a_suspect_ends(self, bell: asyncio.Event) -> None:
-        """Set `bell` whenever a suspect has ended: the next one may be waiting, and nobody else rings for it."""
-        self._suspect_bell = bell
+    def on_suspect_ended(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever a suspect has ended: the next one may be waiting, and nobody rings for it."""
+        self._suspect_ended = tell
 
     def start(self, claimed: ClaimedSession) -> None:
         """Take a claimed session and run what waits in it."""
@@ -213,7 +213,7 @@ class Executor:
             self._slots.give()
             if held.is_suspect:
                 self._suspects -= 1
-                if self._suspect_bell is not None:
-                    self._suspect_bell.set()
+                if self._suspect_ended is not None:
+                    self._suspect_ended()
             if not self.held:
                 self._emptied.set()

@@ -1,19 +1,24 @@
 """Admit and claim: keep the worker's free slots filled, and entries moving into mailboxes even when none is free."""
 
 import asyncio
+import contextlib
 
-from worker.lane.doorbell import Doorbell
+from worker.errors import QueueUnavailable
+from worker.lane.doorbell import BELL_WAIT_S, Doorbell
 from worker.lane.executor import Executor
 from worker.lane.observers import Observers
 from worker.lane.outage import Outage
 from worker.lane.slots import Slots
 from worker.store.claims import Claim, NoLease
-from worker.store.link import QueueFull
-from worker.store.shard import ADMIT_MAX, ShardStore
+from worker.store.link import CommandRefused, QueueFull
+from worker.store.shard import BITE, FIRST_BITE, ShardStore
 
 
 class Intake:
-    """The loop of claims of one shard; never asks for more sessions than it has free slots."""
+    """The loop of claims of one shard; never asks for more sessions than it has free slots.
+
+    A worker that has taken all there was sends its next claim ahead: Redis runs it when there is a sign of work.
+    """
 
     def __init__(
         self,
@@ -29,9 +34,12 @@ class Intake:
         self._outage = outage
         self._observers = observers
         self._slots = slots
-        self._doorbell = Doorbell(store.bell, outage, slots)
-        executor.ring_when_a_suspect_ends(self._doorbell.rung)
+        self._doorbell = Doorbell(store.bell, outage)
+        executor.on_suspect_ended(self.claim_now)
         self._op_number = 0
+        self._took_all_there_was = False
+        #: the claim that was sent ahead and has not come back
+        self._ahead: asyncio.Timeout | None = None
 
     async def run(self) -> None:
         """Claim for ever; while draining it still admits, so that control reaches running turns."""
@@ -40,39 +48,68 @@ class Intake:
             while True:
                 await self._cycle()
 
-    async def drain(self) -> None:
-        """Leave the bell to workers that can still take something."""
-        await self._doorbell.mute()
+    def claim_now(self) -> None:
+        """Wait for a sign of work no longer: the worker drains, or a suspect ended and the next one may be waiting."""
+        if self._ahead is not None:
+            self._ahead.reschedule(0)
+            self._ahead = None
+        self._doorbell.rung.set()
 
     async def _cycle(self) -> None:
         asked, suspects = self._slots.free, self._executor.suspect_slots
+        may_wait = self._took_all_there_was and asked > 0
+        if may_wait:
+            asked = min(asked, self._slots.share)
         try:
-            claim = await self._claim(asked, suspects)
+            claim = await self._claim(asked, suspects, may_wait=may_wait)
         except NoLease:
             # Others have taken the sessions; the heartbeat registers anew and then this loop goes on.
+            self._took_all_there_was = False
             self._executor.lose_all()
             self._executor.registered.clear()
             await self._executor.registered.wait()
             return
-        took_all = len(claim.sessions) >= asked
+        is_full = len(claim.sessions) >= asked
+        # When there is more, the next call goes out at once, so that Redis works on it while the turns run. And the
+        # suspect that was held may have ended during the call, and so may have rung in vain.
+        has_more = claim.admitted >= (FIRST_BITE if may_wait else BITE) or (is_full and asked > 0)
+        has_more = has_more or self._executor.suspect_slots > suspects
+        self._took_all_there_was = not has_more and not is_full
         self._take(claim)
-        # When there is more, the next call goes out at once, so that Redis works on it while the turns run.
-        has_more = claim.admitted >= ADMIT_MAX or (took_all and asked > 0)
-        # The suspect that was held may have ended during the call, and so may have rung in vain.
-        if not has_more and self._executor.suspect_slots <= suspects:
-            await self._wait(until_free=took_all)
+        if is_full and not has_more:
+            self._doorbell.arm()
+            await self._slots.freed_or(self._doorbell.rung)
 
-    async def _claim(self, asked: int, suspects: int) -> Claim:
+    async def _claim(self, asked: int, suspects: int, *, may_wait: bool) -> Claim:
         self._op_number += 1
         number = self._op_number
         try:
-            return await self._outage.until_answered(
-                "claim", lambda: self._store.admit_and_claim(number, asked, suspects)
+            claim = await self._sent_ahead(number, asked, suspects) if may_wait else None
+            return claim or await self._outage.until_answered(
+                "claim", lambda: self._store.admit_and_claim(number, min(asked, self._slots.free), suspects)
             )
         except QueueFull:
             # Redis takes no new work now; what it has accepted must drain.
             self._outage.failed("admit")
             return await self._outage.until_answered("claim", lambda: self._store.claim(number, asked, suspects))
+
+    async def _sent_ahead(self, number: int, asked: int, suspects: int) -> Claim | None:
+        """Claim at the next sign of work; None when it is not known whether that came to pass: to be repeated."""
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None) as self._ahead:
+                    return await self._store.admit_and_claim(number, asked, suspects, wait_s=BELL_WAIT_S)
+        except CommandRefused as refusal:
+            await self._outage.pause("doorbell")
+            if refusal.code == "NOGROUP":
+                await self._outage.until_answered("doorbell", self._store.bell.ensure_groups)
+        except (NoLease, QueueFull):
+            raise
+        except QueueUnavailable:
+            self._outage.failed("claim")
+        finally:
+            self._ahead = None
+        return None
 
     def _take(self, claim: Claim) -> None:
         for session in claim.sessions:
@@ -86,11 +123,3 @@ class Intake:
             metrics.redelivered(claim.redelivered)
         for sid, key in claim.set_aside:
             self._observers.set_aside(sid, key)
-
-    async def _wait(self, *, until_free: bool) -> None:
-        """Wait for the bell; a worker that was full also goes on as soon as a slot is free."""
-        self._doorbell.arm()
-        if until_free:
-            await self._slots.freed_or(self._doorbell.rung)
-        else:
-            await self._doorbell.rung.wait()

@@ -108,7 +108,7 @@ class ShardLane:
     async def drain(self, grace_s: float, hard_stop_s: float) -> int:
         """Claim nothing more, let turns end for `grace_s`, then hand the rest back; returns how many were."""
         self.executor.draining = True
-        await self._intake.drain()
+        self._intake.claim_now()
         await self.executor.emptied(within_s=grace_s)
         try:
             async with asyncio.timeout(hard_stop_s):

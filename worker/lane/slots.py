@@ -7,9 +7,11 @@ from collections.abc import Callable
 class Slots:
     """A count of free places; a worker that drains has none."""
 
-    def __init__(self, total: int, on_change: Callable[[int, int], None]) -> None:
+    def __init__(self, total: int, on_change: Callable[[int, int], None], *, shards: int = 1) -> None:
         """Start with `total` free slots; `on_change` gets (used, total)."""
         self._total = total
+        #: what one of the shards may ask for long before it gets it, while the others take slots too
+        self.share = -(-total // shards)
         self._used = 0
         self._on_change = on_change
         self._waiters: set[asyncio.Event] = set()

@@ -1,7 +1,7 @@
 """What wakes a worker: entries of the requests stream, and the bell for work that came without one."""
 
 from schemas.keyspace import CONSUMER, DOORBELL_GROUP, ShardKeys
-from worker.store.link import Answer, CommandRefused, Link
+from worker.store.link import Argument, CommandRefused, Link, Wait
 
 
 class Bell:
@@ -10,11 +10,11 @@ class Bell:
     def __init__(self, url: str, keys: ShardKeys) -> None:
         """Prepare the connections; a blocking read needs one of its own."""
         self._keys = keys
-        self._entry_link, self._bell_link, self._aside = Link(url), Link(url), Link(url)
+        self._entry_link, self._aside = Link(url), Link(url)
 
     async def close(self) -> None:
         """Close the connections."""
-        for link in (self._entry_link, self._bell_link, self._aside):
+        for link in (self._entry_link, self._aside):
             await link.close()
 
     async def ensure_groups(self) -> None:
@@ -28,17 +28,17 @@ class Bell:
 
     async def wait_for_entry(self, wait_s: float) -> None:
         """Wait until somebody sends a request, `wait_s` at most; raises `QueueUnavailable`."""
-        await _read(self._entry_link, self._keys.requests, wait_s)
+        await self._entry_link.command(*_read(wait_s, self._keys.requests), wait_s=wait_s)
 
-    async def wait_for_ring(self, wait_s: float) -> bool:
-        """Wait for work that came without a request, `wait_s` at most; tell whether it did. One worker hears a ring."""
-        return await _read(self._bell_link, self._keys.bell, wait_s) is not None
+    def wait_for_work(self, wait_s: float) -> Wait:
+        """Return what waits for a request or a ring, `wait_s` at most, in front of a claim; one worker hears each."""
+        return Wait(_read(wait_s, self._keys.requests, self._keys.bell), wait_s)
 
     async def ring(self) -> None:
         """Wake one idle worker; raises `QueueUnavailable`."""
         await self._aside.command("XADD", self._keys.bell, "MAXLEN", 1, "*", "b", 1)
 
 
-async def _read(link: Link, stream: str, wait_s: float) -> Answer:
+def _read(wait_s: float, *streams: str) -> tuple[Argument, ...]:
     read = ("XREADGROUP", "GROUP", DOORBELL_GROUP, CONSUMER, "COUNT", 1, "BLOCK", int(wait_s * 1000), "NOACK")
-    return await link.command(*read, "STREAMS", stream, ">", wait_s=wait_s)
+    return (*read, "STREAMS", *streams, *(">" for _ in streams))

@@ -6,7 +6,7 @@ a blocking read or behind other callers of a pool. Nothing is retried here: only
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
@@ -44,6 +44,13 @@ class CommandRefused(QueueUnavailable):
         """Say which command was refused."""
         self.code = str(error).partition(" ")[0]
         super().__init__(f"{command}: {error}")
+
+
+class Wait(NamedTuple):
+    """A blocking command that comes before a script call on the same connection; it may take `seconds`."""
+
+    command: tuple[Argument, ...]
+    seconds: float
 
 
 class Link:
@@ -88,7 +95,7 @@ class Link:
         """
         try:
             async with self._lock:
-                answers = await self._exchange_all([_pack(tuple(command)) for command in commands])
+                answers = await self._exchange_all([tuple(command) for command in commands], self._timeout_s)
         except (RedisError, OSError) as error:
             raise QueueUnavailable(str(error)) from error
         for command, answer in zip(commands, answers, strict=True):
@@ -96,11 +103,16 @@ class Link:
                 raise CommandRefused(command[0], answer)
         return answers
 
-    async def call(self, script: Script, *arguments: Argument) -> Answer:
-        """Call a script; keys come first in `arguments`. Raises like `command`."""
+    async def call(self, script: Script, *arguments: Argument, behind: Wait | None = None) -> Answer:
+        """Call a script; keys come first in `arguments`. Raises like `command`.
+
+        With `behind` the call stands right behind a blocking command, so that Redis runs it by itself once the wait is
+        over: one way to the server and back less. `CommandRefused` tells of the wait; the script ran all the same.
+        """
         try:
             try:
-                return await self._exchange(("EVALSHA", script.sha, script.keys, *arguments), self._timeout_s)
+                call = ("EVALSHA", script.sha, script.keys, *arguments)
+                return await (self._exchange_behind(behind, call) if behind else self._exchange(call, self._timeout_s))
             except NoScriptError:
                 return await self._exchange(("EVAL", script.source, script.keys, *arguments), self._timeout_s)
         except OutOfMemoryError as error:
@@ -132,12 +144,21 @@ class Link:
         async with self._lock:
             return await self._exchange_alone(connection, arguments, timeout_s)
 
-    async def _exchange_all(self, packed: Sequence[bytes]) -> list[Answer]:
+    async def _exchange_behind(self, wait: Wait, call: tuple[Argument, ...]) -> Answer:
+        async with self._lock:
+            waited, answer = await self._exchange_all([wait.command, call], self._timeout_s + wait.seconds)
+        if isinstance(answer, ResponseError):
+            raise answer
+        if isinstance(waited, ResponseError):
+            raise CommandRefused(wait.command[0], waited)
+        return answer
+
+    async def _exchange_all(self, commands: Sequence[tuple[Argument, ...]], timeout_s: float) -> list[Answer]:
         connection, answers = self._connection, list[Answer]()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await connection.send_packed_command(b"".join(packed), check_health=False)
-                while len(answers) < len(packed):
+            async with asyncio.timeout(timeout_s):
+                await connection.send_packed_command(b"".join(map(_pack, commands)), check_health=False)
+                while len(answers) < len(commands):
                     try:
                         answers.append(cast("Answer", await connection.read_response(disable_decoding=True)))
                     except ResponseError as error:

@@ -10,12 +10,14 @@ from worker.store.bell import Bell
 from worker.store.claims import Claim, parse_claim, parse_record
 from worker.store.commits import FencedAnswer, FinishedTurn, HandBack, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
-from worker.store.link import Argument, Link
+from worker.store.link import Argument, Link, Wait
 from worker.store.script import load
 from worker.store.setup import agree_on_namespace
 
-#: entries that one call admits at most: small enough that Redis works on the next ones while the turns of these run
-ADMIT_MAX = 40
+#: entries that one call admits at most: small bites, so that Redis works on the next ones while these turns run
+BITE = 40
+#: a call that waited takes what came at once as a whole
+FIRST_BITE = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +62,14 @@ class ShardStore:
             await link.close()
         await self.bell.close()
 
-    async def admit_and_claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
-        """Admit entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`."""
+    async def admit_and_claim(
+        self, op_number: int, free_slots: int, suspect_slots: int, *, wait_s: float = 0.0
+    ) -> Claim:
+        """Admit entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`.
+
+        With `wait_s` Redis begins at the next sign of work, or after so many seconds. `CommandRefused` means that it
+        could not wait (a group is missing); the call was made all the same.
+        """
         keys, limits = self.keys, self._limits
         return await self._call_claim(
             "admit_and_claim",
@@ -83,7 +91,7 @@ class ShardStore:
             free_slots,
             suspect_slots,
             limits.lease_ms,
-            ADMIT_MAX,
+            FIRST_BITE if wait_s else BITE,
             keys.shard,
             self._shards,
             limits.body_max_bytes,
@@ -91,6 +99,7 @@ class ShardStore:
             limits.dead_max,
             self._swarms,
             self.kept.since_us,
+            behind=self.bell.wait_for_work(wait_s) if wait_s else None,
         )
 
     async def claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
@@ -117,9 +126,9 @@ class ShardStore:
             self.kept.since_us,
         )
 
-    async def _call_claim(self, name: str, *arguments: Argument) -> Claim:
+    async def _call_claim(self, name: str, *arguments: Argument, behind: Wait | None = None) -> Claim:
         link = self._links["claim"]
-        claim = parse_claim(await link.call(load(name), *arguments), self.kept)
+        claim = parse_claim(await link.call(load(name), *arguments, behind=behind), self.kept)
         if claim.is_partial:
             again = parse_claim(await link.call(load(name), *arguments), self.kept)
             claim = claim._replace(sessions=again.sessions)

@@ -54,6 +54,7 @@ end
 --#include calls
 --#include prefixes
 --#include clock
+--#body
 --#include chunks
 --#include record
 --#include names

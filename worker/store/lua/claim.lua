@@ -37,6 +37,7 @@ end
 --#include calls
 --#include prefixes
 --#include clock
+--#body
 --#include chunks
 --#include settings
 --#include session

@@ -40,6 +40,7 @@ local FIRST_ITEM = 11
 --#include calls
 --#include prefixes
 --#include clock
+--#body
 --#include chunks
 --#include record
 --#include commit_items

@@ -22,6 +22,7 @@ local FIRST_ITEM = 6
 --#include calls
 --#include prefixes
 --#include clock
+--#body
 --#include arguments
 --#include fenced
 --#include send
