@@ -134,3 +134,24 @@ async def test_a_damaged_session_of_a_dead_worker_stops_no_renewal(
     await stage.redis.set(stage.keys.session(SID), "overwritten")
     assert await stage.reclaim(worker, other) == 1
     assert [session.client_id for session in (await other.claim()).sessions] == ["bob"]
+
+
+async def hold_back_renewals(stage: Stage, worker: StagedWorker) -> None:
+    """Let the last renewal of a worker be more than half a lease ago; its lease still runs."""
+    seconds, micros = await stage.redis.time()
+    lease_end_ms = seconds * 1000 + micros // 1000 + LEASE_MS // 2 - 1000
+    await stage.redis.zadd(stage.keys.workers, {worker.worker_id: lease_end_ms})
+
+
+async def test_after_an_outage_too_short_for_its_own_lease_nobody_takes_from_one_whose_lease_ended(
+    stage: Stage, worker: StagedWorker, other: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.claim_one()
+    await stage.expire_lease(worker)
+    await stage.age(other)
+    await hold_back_renewals(stage, other)
+    await other.claim()
+    assert other.renew().reclaimed == 0
+    assert worker.renew().registered
+    assert (await stage.session())["status"] == "held"

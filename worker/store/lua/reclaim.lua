@@ -2,7 +2,7 @@
 --[[
   Reclaim from workers whose lease is over: the second line of defence, called by housekeeping from time to time.
 
-  The caller has no lease of its own, so its continuity is kept here: two calls further apart than a lease begin it anew.
+  The caller has no lease of its own, so its continuity is kept here: two calls further apart than half a lease begin it anew.
 
   KEYS[1] workers_key   zset    live workers, score = lease end, ms
   KEYS[2] ops_key       hash    continuity of the caller: fields since and seen
@@ -25,7 +25,7 @@ local base, lease_ms = ARGV[1], tonumber(ARGV[2])
 
 local known = call('HMGET', ops_key, 'since', 'seen')
 local since, seen = tonumber(known[1]), tonumber(known[2])
-if not since or not seen or now_ms < seen or now_ms - seen > lease_ms then
+if not since or not seen or not is_unbroken(seen, lease_ms) then
   since = now_ms
 end
 call('HSET', ops_key, 'since', integer(since), 'seen', now_text)

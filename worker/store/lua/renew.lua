@@ -38,7 +38,7 @@ end
 call('ZADD', workers_key, now_ms + lease_ms, worker_id)
 local since = tonumber(call('HGET', ops_key, 'since'))
 -- A lease end beyond what this worker could have set means that the server's clock was put back.
-if not since or not lease_end or lease_end < now_ms or lease_end > now_ms + lease_ms then
+if not since or not lease_end or not is_unbroken(lease_end - lease_ms, lease_ms) then
   since = now_ms
   call('HSET', ops_key, 'since', now_text)
 end

@@ -36,7 +36,7 @@ local function check_claim()
     return { 'unregistered' }
   end
   -- After an outage this call may come before any renewal: then the caller's own row of renewals has a gap as well.
-  return nil, lease_end >= now_ms and tonumber(ops[3]) or nil
+  return nil, is_unbroken(lease_end - lease_ms, lease_ms) and tonumber(ops[3]) or nil
 end
 
 local function finish_claim(admitted, reclaimed, woken, verdicts)

@@ -1,7 +1,11 @@
 -- Take everything from workers whose lease is over. `since` is when the caller's own unbroken row of renewals began:
 -- after an outage of Redis every lease looks expired although the workers live, so nobody takes from anybody before
--- having renewed without a break for one whole lease.
---
+-- having renewed without a break for one whole lease. A renewal that comes half a lease after the one before follows an
+-- outage, however short: others may just have missed more of theirs.
+local function is_unbroken(last_ms, lease_ms)
+  return last_ms <= now_ms and now_ms - last_ms <= lease_ms / 2
+end
+
 -- A session lost for the first time runs again at once, at the front of the line. One that was lost before may hold the
 -- request that kills workers: it becomes a suspect, and a worker holds one suspect at a time, so it takes no innocent
 -- session down again. Sessions lost for the second time together share the blame, and none of them is charged for it.
