@@ -1,10 +1,10 @@
 """The producer: sends requests, waits for replies, listens to sessions and to the bus."""
 
 import asyncio
-from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import Self, Unpack
 
+from producers.errands import Errands
 from producers.errors import InvalidRequest
 from producers.events import Events
 from producers.hub import Hub
@@ -15,7 +15,6 @@ from producers.packing import (
     SendFields,
     check_client_id,
     check_swarm_name,
-    make_request,
     pack_message,
     pack_request,
 )
@@ -27,11 +26,8 @@ from schemas.names import is_request_id
 from schemas.replies import Reply
 from schemas.requests import RequestKind
 
-if TYPE_CHECKING:
-    from producers.scheduling import Schedule
 
-
-class Producer:
+class Producer(Errands):
     """Sends requests to the workers of a namespace and receives what they publish; use it with `async with`.
 
     One producer serves thousands of concurrent calls over two connections. It survives reconnects: what was not
@@ -52,8 +48,7 @@ class Producer:
         `url` is redis://, rediss:// or unix://. `shards` is only for those who want to be warned when the namespace
         has another number. A connection without any sign of life for `answer_timeout_s` is given up and made anew.
         """
-        self._hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))
-        self._schedule: Schedule | None = None
+        super().__init__(Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards)))
 
     async def open(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch. `async with` does this."""
@@ -63,8 +58,7 @@ class Producer:
     async def close(self) -> None:
         """Close both connections; whoever still waits gets QueueUnavailable. `async with` does this."""
         await self._hub.close()
-        if self._schedule is not None:
-            await self._schedule.close()
+        await self.close_schedule()
 
     async def __aenter__(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch."""
@@ -123,30 +117,6 @@ class Producer:
         sending = Sending(parcel, asyncio.get_running_loop().create_future())
         await self._hub.commander.carry_out(sending, timeout_s=timeout_s)
         return parcel.request_id
-
-    async def send_later(
-        self,
-        client_id: str,
-        swarm_name: str,
-        kind: RequestKind | str,
-        *,
-        defer_by: timedelta | float | None = None,
-        defer_until: datetime | None = None,
-        **fields: Unpack[SendFields],
-    ) -> str:
-        """Keep a request until `defer_until`, or for `defer_by` seconds, and return its request id at once.
-
-        The housekeeping of the workers sends it then. Raise InvalidRequest, QueueUnavailable.
-        """
-        check_client_id(client_id)
-        check_swarm_name(swarm_name)
-        request = make_request(client_id, swarm_name, kind, fields)
-        if self._schedule is None:
-            from producers.scheduling import Schedule  # noqa: PLC0415 - arq is loaded only by who schedules
-
-            self._schedule = Schedule(self._hub.address.url, self._hub.namespace.name)
-        await self._schedule.send_later(request, defer_by=defer_by, defer_until=defer_until)
-        return request.request_id
 
     async def result(self, request_id: str, *, client_id: str | None = None, timeout_s: float = 30.0) -> Reply:
         """Return the terminal reply of a request that anybody sent; it is kept for some minutes after it was given.

@@ -1,4 +1,4 @@
-"""Requests for later, kept by arq until their time; the only file of this package that knows arq."""
+"""Requests for later and errands, kept by arq until their time; the only file of this package that knows arq."""
 
 import json
 from collections.abc import Callable
@@ -6,16 +6,19 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from arq.connections import ArqRedis
+from arq.jobs import Job, ResultNotFound, SerializationError
 from redis.exceptions import RedisError
 
 from producers.errors import InvalidRequest, QueueUnavailable
 from producers.line import tls_options
 from schemas.keyspace import SEND_LATER_JOB, arq_queue
+from schemas.model import WireModel
 from schemas.wire import Request, to_fields
 
 #: how long after its time a job may still be begun, should no housekeeping run: 30 days
 _KEPT_MS: Final = 30 * 24 * 3600 * 1000
 _TIMEOUT_S: Final = 5.0
+_LOOK_EVERY_S: Final = 0.1
 
 
 class Schedule:
@@ -45,6 +48,26 @@ class Schedule:
         except (RedisError, OSError) as fault:
             # with a fixed job id, a second attempt can't make a second job
             raise QueueUnavailable(str(fault), request_id=request.request_id, may_be_accepted=True) from None
+
+    async def ask(self, job: str, order: WireModel, *, job_id: str) -> None:
+        """Give an errand to housekeeping; raise QueueUnavailable. The same job id again changes nothing."""
+        try:
+            await self._pool.enqueue_job(job, order.model_dump(mode="json"), _job_id=job_id)
+        except (RedisError, OSError) as fault:
+            raise QueueUnavailable(f"the errand may not have been taken down: {fault}") from None
+
+    async def answer(self, job_id: str, *, timeout_s: float) -> object:
+        """Return what a job gave out; raise TimeoutError, QueueUnavailable."""
+        job = Job(job_id, self._pool, _queue_name=self._pool.default_queue_name, _deserializer=_from_json)
+        try:
+            return cast("object", await job.result(timeout=timeout_s, poll_delay=_LOOK_EVERY_S))
+        except (TimeoutError, ResultNotFound):
+            raise TimeoutError from None  # or it was done, and its result is gone already
+        except SerializationError:
+            # it failed, or somebody else has written there; texts of exceptions may hold what is private
+            raise QueueUnavailable("housekeeping could not do the errand: its log says why") from None
+        except (RedisError, OSError) as fault:
+            raise QueueUnavailable(f"no answer from the Redis of housekeeping: {fault}") from None
 
     async def close(self) -> None:
         """Close the connections of arq."""

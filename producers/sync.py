@@ -7,10 +7,13 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, TypeVar, Unpack
 
+from pydantic import JsonValue
+
 from producers.client import Producer
 from producers.listening import Consumer
 from producers.packing import ExecuteFields, SendFields
 from producers.stream import Resume
+from schemas.dead_letters import DeadReason
 from schemas.events import BusEvent, CustomEvent
 from schemas.keyspace import DEFAULT_NAMESPACE
 from schemas.replies import AnyItem, Reply
@@ -111,6 +114,20 @@ class SyncProducer:
         return self._wait_for(
             self._producer.send_later(client_id, swarm_name, kind, defer_by=defer_by, defer_until=defer_until, **fields)
         )
+
+    def redrive_dead_letters(self, *, reason: DeadReason | str | None = None, swarm_name: str | None = None) -> str:
+        """Have dead letters sent again; return the id of the errand."""
+        return self._wait_for(self._producer.redrive_dead_letters(reason=reason, swarm_name=swarm_name))
+
+    def dispose_swarm(self, swarm_name: str, *, force: bool = False) -> str:
+        """Have every session of a swarm disposed; return the id of the errand."""
+        return self._wait_for(self._producer.dispose_swarm(swarm_name, force=force))
+
+    def export_session(
+        self, client_id: str, swarm_name: str, *, timeout_s: float = 30.0
+    ) -> dict[str, JsonValue] | None:
+        """Return all that is kept of a session as JSON, None if it is not there."""
+        return self._wait_for(self._producer.export_session(client_id, swarm_name, timeout_s=timeout_s))
 
     def result(self, request_id: str, *, client_id: str | None = None, timeout_s: float = 30.0) -> Reply:
         """Return the terminal reply of a request that anybody sent."""

@@ -14,6 +14,7 @@ from schemas.keyspace import ShardKeys
 from worker.completions.closing import close_completions
 from worker.definitions.app import App
 from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK
+from worker.housekeeping.archive import Archive
 from worker.housekeeping.chores import CALLER_ID, Household
 from worker.housekeeping.outlet import Outlet
 from worker.housekeeping.sampling import Sampler
@@ -210,7 +211,8 @@ async def _housekeeping(settings: Settings, worker_id: str, observers: Observers
         redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
     )
     metrics = observers.metrics
-    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet)
+    archive = Archive(url, settings.namespace, outlet)
+    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet, archive)
     sampler = Sampler(household, worker_id)
     tasks = [asyncio.create_task(supervise_housekeeping(plan, household)), asyncio.create_task(sampler.run())]
     try:
@@ -220,7 +222,7 @@ async def _housekeeping(settings: Settings, worker_id: str, observers: Observers
             task.cancel()
         await asyncio.wait(tasks)
         await sampler.leave()
-        for part in (outlet, *housekeepers):
+        for part in (archive, outlet, *housekeepers):
             await part.close()
 
 

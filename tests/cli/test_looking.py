@@ -13,6 +13,7 @@ import redis.asyncio as redis_asyncio
 
 from tests.acceptance.backstage import Backstage
 from tests.acceptance.wire import Wire
+from tests.helpers.eventually import eventually
 from tests.helpers.processes import ROOT, SwarmlineProcess, clean_environment
 from tests.helpers.roles import Roles, users_file
 from tests.helpers.server import Server
@@ -144,7 +145,7 @@ async def test_a_ban_is_added_listed_and_lifted(shell: Shell) -> None:
 LOOKING = (
     ("sessions", "ls"), ("sessions", "show", "a", "b"), ("sessions", "dispose", "a", "b", "--timeout-s", "1"),
     ("queues",), ("workers", "ls"), ("workers", "show", "x"), ("bans", "ls"),
-    ("ban", "a", "b", "c", "--timeout-s", "1"),
+    ("ban", "a", "b", "c", "--timeout-s", "1"), ("export", "a", "b", "--timeout-s", "1"),
 )  # fmt: skip
 
 
@@ -196,3 +197,38 @@ async def test_a_damaged_session_can_still_be_looked_at(redis: redis_asyncio.Red
     assert json.loads(shown.stdout)["history"] == ["� no JSON"]
     listed = run("sessions", "ls", SWARMLINE_REDIS_URL=redis_url)
     assert "eve" in listed.stdout
+
+
+async def test_a_session_is_exported_into_a_file_that_only_its_owner_reads(shell: Shell, tmp_path: Path) -> None:
+    await shell.wire.ask("alice", "guarded", "count")
+    exported = shell.run("export", "alice", "guarded")
+    assert json.loads(exported.stdout)["states"] == {"counter": 1}, exported.stderr
+    out = tmp_path / "alice.json"
+    assert shell.run("export", "alice", "guarded", "--out", str(out)).returncode == 0
+    assert (json.loads(out.read_bytes())["clientId"], out.stat().st_mode & 0o777) == ("alice", 0o600)
+    assert shell.run("export", "alice", "guarded", "--out", str(out)).returncode == 2
+    assert shell.run("export", "nobody", "guarded").returncode == 1
+
+
+async def test_a_whole_swarm_is_disposed_by_housekeeping_when_somebody_confirms(shell: Shell) -> None:
+    for client in ("alice", "bob"):
+        await shell.wire.ask(client, "echo", "Hello")
+    await shell.wire.ask("alice", "support", "Hello")
+    unsure = shell.run("sessions", "dispose-all", "echo")
+    assert unsure.returncode == 1
+    assert len(shell.rows("sessions", "ls")) == 3
+    assert shell.rows("sessions", "dispose-all", "echo", "--yes")["errand"]
+
+    async def only_the_other_is_left() -> bool:
+        return await shell.wire.keys_of("session:echo:") == []
+
+    await eventually(only_the_other_is_left, within_s=20)
+    assert [row["swarm"] for row in shell.rows("sessions", "ls")] == ["support"]
+
+
+async def test_dead_letters_can_be_left_to_housekeeping(shell: Shell) -> None:
+    request_id = await shell.wire.say("alice", "nosuch", "Hello")
+    await shell.wire.dead_letter(request_id)
+    assert shell.rows("dead", "redrive", "--all", "--later", "--reason", "unknown_swarm")["errand"]
+    assert await shell.wire.dead_letter(f"{request_id}.r1")
+    assert shell.run("dead", "redrive", "--later", "0/1-1").returncode == 2

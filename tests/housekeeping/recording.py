@@ -2,6 +2,7 @@
 
 from worker.core.cluster_sample import ClusterSample
 from worker.errors import QueueUnavailable
+from worker.housekeeping.archive import Archive
 from worker.housekeeping.chores import Household
 from worker.housekeeping.outlet import Outlet
 
@@ -61,11 +62,13 @@ class RecordingHousekeeper:
 class Seen:
     """A household of recording housekeepers, and what it was told."""
 
-    def __init__(self, *housekeepers: RecordingHousekeeper, outlet: Outlet | None = None) -> None:
+    def __init__(
+        self, *housekeepers: RecordingHousekeeper, outlet: Outlet | None = None, archive: Archive | None = None
+    ) -> None:
         self.housekeepers = housekeepers or (RecordingHousekeeper(),)
         self.samples: list[ClusterSample | None] = []
         self.unavailable: list[str] = []
-        self.household = Household(self.housekeepers, self.samples.append, self.unavailable.append, outlet)
+        self.household = Household(self.housekeepers, self.samples.append, self.unavailable.append, outlet, archive)
 
     def count(self, chore: str) -> int:
         return sum(housekeeper.done.count(chore) for housekeeper in self.housekeepers)

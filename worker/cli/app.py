@@ -9,6 +9,7 @@ from worker.cli.config import config
 from worker.cli.dead import dead
 from worker.cli.demo import demo
 from worker.cli.doctor import doctor
+from worker.cli.export import export
 from worker.cli.exporter import exporter
 from worker.cli.queues import queues
 from worker.cli.send import send
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and with them passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, worker, exporter, send, tail, queues, ban, unban, check, doctor, bench, simulate, version):
+for verb in (demo, worker, exporter, send, tail, queues, ban, unban, export, check, doctor, bench, simulate, version):
     app.command(verb.__name__)(verb)
 app.add_typer(sessions, name="sessions")
 app.add_typer(workers, name="workers")

@@ -9,10 +9,12 @@ from typing import Annotated, NamedTuple, TypeVar
 
 import typer
 
+from producers import Producer
 from schemas.dead_letters import DeadLetter, DeadReason
+from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.errors import EXIT_USAGE
-from worker.settings import load_settings
+from worker.settings import Settings, load_settings
 from worker.store.dead_letters import Buried, Graveyard
 from worker.store.link import Link
 
@@ -25,6 +27,7 @@ Reason = Annotated[DeadReason | None, typer.Option("--reason", help="Only those 
 SwarmName = Annotated[str | None, typer.Option("--swarm", help="Only those for this swarm.")]
 Client = Annotated[str | None, typer.Option("--client", help="Only those of this client.")]
 All = Annotated[bool, typer.Option("--all", help="All that the other options leave.")]
+Later = Annotated[bool, typer.Option("--later", help="Leave it to the housekeeping of a worker, and don't wait.")]
 DropDeadline = Annotated[bool, typer.Option("--drop-deadline", help="Send them without the deadline that they had.")]
 
 
@@ -95,11 +98,17 @@ def redrive(
     swarm: SwarmName = None,
     client: Client = None,
     drop_deadline: DropDeadline = False,
+    later: Later = False,
     redis_url: RedisUrl = None,
     namespace: Namespace = None,
     as_json: AsJson = False,
 ) -> None:
     """Send dead letters again, each under a new request id, and drop them."""
+    if later:
+        if letter_ids or client is not None or drop_deadline or not every:
+            raise _refused("--later goes with --all, --reason and --swarm only")
+        _leave_to_housekeeping(reason, swarm, load_settings({"redis_url": redis_url, "namespace": namespace}), as_json)
+        return
 
     async def again(graveyard: Graveyard) -> list[dict[str, str]]:
         done: list[dict[str, str]] = []
@@ -115,6 +124,16 @@ def redrive(
         typer.echo(json.dumps(done))
     for one in () if as_json else done:
         typer.echo(f"{one['id']} -> {one['requestId']}")
+
+
+def _leave_to_housekeeping(reason: DeadReason | None, swarm: str | None, settings: Settings, as_json: bool) -> None:
+    async def asked_for() -> str:
+        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+            return await producer.redrive_dead_letters(reason=reason, swarm_name=swarm)
+
+    with told_plainly():
+        errand = asyncio.run(asked_for())
+    typer.echo(json.dumps({"errand": errand}) if as_json else f"asked for, errand {errand}")
 
 
 @dead.command("drop")

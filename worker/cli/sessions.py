@@ -29,6 +29,7 @@ Status = Annotated[str | None, typer.Option("--status", help="Only idle, ready, 
 Count = Annotated[int, typer.Option("--count", help="How many to list.", min=1, max=100_000)]
 Newest = Annotated[int, typer.Option("--history", help="How many of the newest records to show.", min=0)]
 Force = Annotated[bool, typer.Option("--force", help="End a turn that runs, and cancel what waits.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait for the reply, in seconds.", min=0.1)]
 
 STATUSES = ("idle", "ready", "held", "delayed", "disposing")
@@ -113,6 +114,30 @@ def dispose(
 
     with told_plainly():
         show_reply(asyncio.run(disposed()), as_json=as_json)
+
+
+@sessions.command("dispose-all")
+def dispose_all(
+    swarm: SwarmName,
+    *,
+    yes: Yes = False,
+    force: Force = False,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """End every session of a swarm; housekeeping asks them one by one, and `sessions ls` shows what is left."""
+    settings = load_settings({"redis_url": redis_url, "namespace": namespace})
+    if not yes:
+        typer.confirm(f"End every session of swarm {swarm} in namespace {settings.namespace}?", abort=True, err=True)
+
+    async def asked_for() -> str:
+        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+            return await producer.dispose_swarm(swarm, force=force)
+
+    with told_plainly():
+        errand = asyncio.run(asked_for())
+    typer.echo(json.dumps({"errand": errand}) if as_json else f"asked for, errand {errand}")
 
 
 def _check_names(client: str | None, swarm: str | None) -> None:

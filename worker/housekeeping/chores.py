@@ -10,6 +10,7 @@ from arq.cron import CronJob, cron
 
 from worker.core.cluster_sample import ClusterSample
 from worker.errors import QueueUnavailable
+from worker.housekeeping.archive import Archive
 from worker.housekeeping.outlet import Outlet
 
 #: where a chore finds the household in arq's context
@@ -65,6 +66,8 @@ class Household:
     on_unavailable: Callable[[str], None]
     #: where kept requests go at their time; None = this worker sends none
     outlet: Outlet | None = None
+    #: what errands look into; None = this worker runs none
+    archive: Archive | None = None
     #: arq runs chores that are due together at once; the connection of a housekeeper takes one call at a time
     one_chore: asyncio.Lock = field(default_factory=asyncio.Lock)
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from arq.connections import RedisSettings
 
+from worker.housekeeping.archive import Archive
 from worker.housekeeping.chores import Household
 from worker.housekeeping.exporting import exporting, housekeepers_of
 from worker.housekeeping.outlet import Outlet
@@ -25,7 +26,8 @@ def worker_settings() -> dict[str, Any]:
     metrics = Metrics()
     housekeepers = housekeepers_of(settings)
     outlet = Outlet(settings.redis_url.get_secret_value(), settings.namespace, settings.shards)
-    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet)
+    archive = Archive(settings.redis_url.get_secret_value(), settings.namespace, outlet)
+    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet, archive)
     plan = HousekeepingPlan(
         redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
     )
@@ -37,7 +39,7 @@ def worker_settings() -> dict[str, Any]:
 
     async def close_all(_context: Mapping[str, Any]) -> None:
         await stack.aclose()
-        for part in (outlet, *housekeepers):
+        for part in (archive, outlet, *housekeepers):
             await part.close()
 
     return {

@@ -16,6 +16,7 @@ from schemas.keyspace import arq_queue
 from worker.clock import Backoff, monotonic
 from worker.housekeeping.chores import HOUSEHOLD, Household, timetable
 from worker.housekeeping.codec import read_job, write_job
+from worker.housekeeping.errands import errands
 from worker.housekeeping.later import jobs
 from worker.store.link import tls_options
 
@@ -76,7 +77,7 @@ def worker_options(plan: HousekeepingPlan, household: Household) -> WorkerOption
     """Return the options of one arq worker; opens no connection yet."""
     return WorkerOptions(
         queue_name=plan.queue_name,
-        functions=jobs(),
+        functions=[*jobs(), *errands()],
         cron_jobs=timetable(plan.namespace, sweep_every_s=plan.sweep_every_s),
         redis_pool=open_pool(plan),
         job_serializer=write_job,

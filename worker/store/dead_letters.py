@@ -41,9 +41,9 @@ class Graveyard:
         found = await self._link.command("HGET", meta_key(self._namespace), "shards")
         return int(found or 1)
 
-    async def newest_first(self, shard: int) -> AsyncIterator[Buried]:
-        """Yield the dead letters of one shard."""
-        dead, end = ShardKeys(self._namespace, shard).dead, "+"
+    async def newest_first(self, shard: int, *, before: str = "+") -> AsyncIterator[Buried]:
+        """Yield the dead letters of one shard, all or those up to the entry id or time `before`."""
+        dead, end = ShardKeys(self._namespace, shard).dead, before
         while True:
             page = await self._link.command("XREVRANGE", dead, end, "-", "COUNT", _PAGE)
             for entry_id, fields in page:

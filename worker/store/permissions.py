@@ -16,21 +16,21 @@ NOBODY = "~"
 SHOWN_COMMANDS = 3
 
 #: commands of a worker without key or channel
-PLAIN = ("PING", "EVAL", "EVALSHA", "TIME", "INFO")
+PLAIN = ("PING", "EVAL", "EVALSHA", "TIME", "INFO", "SCAN")
 
 #: key of `schemas.keyspace` -> the commands that a worker calls on it, its scripts and its housekeeping
 ON_KEYS = {
-    "meta_key": "HSETNX HMGET",
+    "meta_key": "HSETNX HMGET HGET",
     "requests_key": "XADD XGROUP|CREATE XGROUP|SETID XREADGROUP XINFO|STREAM XINFO|GROUPS XTRIM XLEN XRANGE EXISTS",
     "bell_key": "XADD XGROUP|CREATE XREADGROUP XINFO|STREAM XLEN",
     "ready_key": "LPUSH RPUSH LPOP LLEN LINDEX",
     "suspects_key": "LPUSH RPUSH LPOP LLEN LINDEX",
     "delayed_key": "ZADD ZREM ZRANGEBYSCORE ZSCORE ZCARD",
-    "sessions_key": "ZADD ZREM ZRANGEBYSCORE ZCARD",
+    "sessions_key": "ZADD ZREM ZRANGEBYSCORE ZCARD ZSCORE",
     "workers_key": "ZADD ZREM ZRANGE ZRANGEBYSCORE ZREVRANGE ZSCORE ZCARD ZCOUNT",
     "swarms_key": "HGET HSET",
     "cursor_key": "HMGET HGET HSET HINCRBY",
-    "dead_key": "XADD XLEN",
+    "dead_key": "XADD XLEN XREVRANGE XDEL",
     "events_key": "XADD XLEN XINFO|STREAM",
     "bans_key": "SADD SREM SCARD",
     "held_key": "SADD SREM SCARD SMEMBERS SISMEMBER DEL",
@@ -39,7 +39,7 @@ ON_KEYS = {
     "mailbox_key": "EXISTS LRANGE LINDEX LLEN RPUSH LPOP DEL",
     "control_key": "EXISTS LRANGE LLEN RPUSH LPOP DEL",
     "history_key": "LRANGE LLEN RPUSH LTRIM DEL PERSIST PEXPIRE",
-    "outbox_key": "XADD XLEN DUMP RESTORE DEL PERSIST PEXPIRE",
+    "outbox_key": "XADD XLEN DUMP RESTORE DEL PERSIST PEXPIRE XRANGE",
     "journal_key": "HLEN HGETALL HKEYS HSET HDEL DEL",
     "banned_key": "SMEMBERS SCARD SADD SREM",
     "result_key": "SET DEL",
