@@ -86,6 +86,27 @@ async def test_w5_one_shot_calls_in_quick_succession_are_all_answered(serve: Ser
     assert await client.wire.keys_of("alice") == []
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"), [("cancel-output", {}), ("emit", {"message": "hello"}), ("notify", {"message": "hello"})]
+)
+async def test_w5_control_during_a_one_shot_opens_no_session_and_its_end_is_told(
+    kind: str, body: dict[str, str], serve: Serve
+) -> None:
+    door, told = Door(), list[str]()
+    callbacks = SwarmCallbacks(
+        on_init=lambda _turn: told.append("init"), on_dispose=lambda _turn: told.append("dispose")
+    )
+    client = await serve(swarm(agent("a", door.model), callbacks=callbacks))
+    shot = await client.push("complete", message="hang")
+    await door.reached.wait()
+    assert (await client.do(kind, **body))["status"] == "completed"
+    door.opened.set()
+    output = {"cancel-output": "", "emit": "hello", "notify": "late"}[kind]
+    assert (await client.reply_of(shot))["output"] == output
+    await eventually(lambda: _is_gone(client))
+    assert told == ["init", "dispose"]
+
+
 async def test_w6_nothing_that_waited_behind_a_forced_disposal_runs_as_an_orphan(serve: Serve) -> None:
     door = Door()
     model = Model(door.model)

@@ -176,7 +176,7 @@ def _recall(turn: OpenTurn, step: Step, journal: Mapping[str, str]) -> None:
     question = pending_question(journal) if step.source is Source.CONTROL else ""
     if question:
         turn.parked = Parked(question)
-        turn.in_session = True  # although its first turn may be the one that is parked
+        turn.opens = turn.in_session = True  # although its first turn may be the one that is parked
     turn.replay = _journal_of(step.request.request_id, journal)
     turn.events_flushed = int(turn.replay.get(SHOWN, "0"))
 

@@ -50,7 +50,7 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
         document,
         turn.swarm.session_ttl_ms,
         kind == "dispose" and turn.in_session,
-        turn.in_session,
+        turn.opens,
         True,  # noqa: FBT003 - sequenced
         dead_reason,
         message,
@@ -84,7 +84,7 @@ def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
         None,
         turn.swarm.session_ttl_ms,
         False,  # noqa: FBT003 - dispose
-        turn.session.turn > 0 or turn.beside is not None,
+        turn.session.turn > 0 or (turn.beside is not None and turn.beside.opens),
         False,  # noqa: FBT003 - sequenced
         ending.dead_reason,
         ending.message,
@@ -97,7 +97,7 @@ def _settle(turn: OpenTurn) -> None:
     # turns are freed at once, and the garbage collector has next to nothing to do.
     turn.progress.unwritten.clear()
     session, records = turn.session, turn.records
-    if turn.in_session:
+    if turn.opens:
         # What opens no session, such as a one-shot completion, must not let the next request find one.
         session.turn = turn.number
     if records:

@@ -21,10 +21,16 @@ async def complete(turn: OpenTurn, body: CompleteBody) -> Outcome:
     turn.payload, turn.in_session, turn.records = body.payload, True, []
     events.execution_begin(turn)
     try:
-        await tell_opened(turn)
-        outcome = await execute(turn, body.message, "user")
-        await tell_disposed(turn, "complete")
+        return await _answered(turn, body.message)
     finally:
         turn.progress.spoken_by = active_agent(turn).name
         turn.session, turn.in_session, turn.records = live, opened, history
-    return outcome
+
+
+async def _answered(turn: OpenTurn, message: str) -> Outcome:
+    try:
+        await tell_opened(turn)
+        return await execute(turn, message, "user")
+    finally:
+        # Also when the turn is cancelled or takes too long: whoever was told of the session is told of its end.
+        await tell_disposed(turn, "complete")

@@ -212,6 +212,7 @@ class OpenTurn:
         "info",
         "journal",
         "number",
+        "opens",
         "parked",
         "payload",
         "port",
@@ -242,8 +243,7 @@ class OpenTurn:
         self.session = session
         self.request = request
         self.rooms = rooms
-        self.number = number
-        self.attempt = attempt
+        self.number, self.attempt = number, attempt
         #: the turn that runs in the session while this control request is handled
         self.beside = beside
         #: the session as it was, for `rollback`
@@ -257,8 +257,10 @@ class OpenTurn:
         )
         #: every bus event there is, not only those of the session
         self.all_events = swarm.bus == "all"
-        #: the session was there before, or this turn opens it
-        self.in_session = session.turn > 0 or request.kind in OPENING_KINDS or beside is not None
+        #: the session was there before, or this turn opens it, or the one beside does; then it outlives the commit
+        self.opens = session.turn > 0 or request.kind in OPENING_KINDS or (beside is not None and beside.opens)
+        #: there is a session to speak of, though it may be a throw-away one
+        self.in_session = self.opens or beside is not None
         #: what an interrupted attempt left behind: journal fields without the request id, `step/<n>`, `emit/<n>`
         self.replay: dict[str, str] = {}
         #: how many of the attempts were cut short by a worker that stopped; the reply does not count those
