@@ -51,12 +51,13 @@ WRONG: dict[str, list[tuple[Any, str]]] = {
     "cancel-output": [({"agentName": 3}, "agentName")],
     "ban": [({}, "policyName"), ({"policyName": 1}, "policyName"), ({"policyName": "unknown"}, "polite")],
     "unban": [({}, "policyName"), ({"policyName": "unknown"}, "polite")],
+    "operator-answer": [({}, "message"), ({"message": 3}, "message")],
     "dispose": [],
 }
 #: no object at all, whatever the kind
 RUBBISH = ["", "hi", "[]", "null", '"text"', "{", '{"message":"hi"', "{'message':'hi'}", '{"a":1,"a":2}', '{"a":NaN}']
 #: answered at admission, which reads no body, when there is no session
-NEEDS_SESSION = {"event", "cancel-output", "dispose"}
+NEEDS_SESSION = {"event", "cancel-output", "dispose", "operator-answer"}
 
 
 def test_every_kind_is_tried() -> None:
