@@ -6,7 +6,8 @@ import redis.asyncio as redis_asyncio
 
 from schemas.keyspace import ShardKeys
 from tests.housekeeping.recording import QUIET, RecordingHousekeeper, Seen
-from worker.housekeeping.sampling import Sampler, joined
+from worker.core.cluster_sample import joined
+from worker.housekeeping.sampling import Sampler
 from worker.store.housekeeper import ShardHousekeeper
 
 KEYS = ShardKeys("swarmline", 0)

@@ -53,7 +53,7 @@ async def test_a_worker_is_seen_with_the_request_that_it_runs(
     assert (session.sid, session.status, session.holder) == (SID, "held", worker.worker_id)
     assert session.head is not None
     assert (session.head.request_id, session.waiting, session.attempts) == ("r-1", 2, 1)
-    assert [request.request_id for request in await onlooker.waiting_in("support", "alice")] == ["r-1", "r-2"]
+    assert [request.request_id for request in await onlooker.waiting_in(SID)] == ["r-1", "r-2"]
 
 
 async def test_a_worker_shows_some_of_what_it_holds_and_the_number_of_all(

@@ -16,6 +16,7 @@ from worker.cli.send import send
 from worker.cli.sessions import sessions
 from worker.cli.simulate import simulate
 from worker.cli.tail import tail
+from worker.cli.top import top
 from worker.cli.version import version
 from worker.cli.worker import worker
 from worker.cli.workers import workers
@@ -28,7 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they print local variables, and with them passwords
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, worker, exporter, send, tail, queues, ban, unban, export, check, doctor, bench, simulate, version):
+for verb in (
+    demo, worker, exporter, send, tail, top, queues, ban, unban, export, check, doctor, bench, simulate, version
+):  # fmt: skip
     app.command(verb.__name__)(verb)
 app.add_typer(sessions, name="sessions")
 app.add_typer(workers, name="workers")

@@ -1,13 +1,12 @@
 """`swarmline queues`: what waits in each shard, and for how long."""
 
-import asyncio
 from dataclasses import asdict
 
 from schemas.keyspace import ShardKeys
 from worker.cli.asking import Row, asked, print_rows
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.settings import Settings
-from worker.store.housekeeper import ShardHousekeeper
+from worker.store.figures import figures_of
 from worker.store.link import Link
 from worker.store.sessions import Sessions
 
@@ -31,13 +30,9 @@ def queues(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: 
 
 async def _rows(link: Link, settings: Settings) -> list[Row]:
     shards = await Sessions(link, settings.namespace).shards()
-    return list(await asyncio.gather(*(_row(settings, keys) for keys in shards)))
+    return [await _row(link, keys) for keys in shards]
 
 
-async def _row(settings: Settings, keys: ShardKeys) -> Row:
-    housekeeper = ShardHousekeeper(settings.redis_url.get_secret_value(), keys, "queues", 0)
-    try:
-        sample = asdict(await housekeeper.sample())
-    finally:
-        await housekeeper.close()
+async def _row(link: Link, keys: ShardKeys) -> Row:
+    sample = asdict(await figures_of(link, keys))
     return {"shard": keys.shard} | {column: sample[figure] for figure, column in COLUMNS.items()}

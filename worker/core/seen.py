@@ -47,10 +47,10 @@ class DeadSeen:
 class Flow:
     """What went through a shard: totals that only grow, and how the newest turns ended, as (Unix ms, status).
 
-    `committed` is None where the events stream is switched off, has no entry, or may not be read.
+    `committed` is None where the events stream is switched off or has no entry, `endings` where it may not be read.
     """
 
     admitted: int
     committed: int | None
     last_entry_id: str
-    endings: Sequence[tuple[int, str]] = ()
+    endings: Sequence[tuple[int, str]] | None = ()

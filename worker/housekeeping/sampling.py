@@ -1,11 +1,9 @@
 """The figures of the whole cluster, shown in one place: N workers that all showed them would multiply them."""
 
-from collections.abc import Sequence
-
 import structlog
 
 from worker.clock import sleep
-from worker.core.cluster_sample import ClusterSample
+from worker.core.cluster_sample import joined
 from worker.errors import QueueUnavailable
 from worker.housekeeping.chores import HOUSEHOLD, Household, on_all_shards
 
@@ -55,22 +53,3 @@ class Sampler:
             await self._household.housekeepers[0].leave_sampling(self._caller_id)
         except QueueUnavailable as error:
             log.debug("left_sampling_without_goodbye", error=error)
-
-
-def joined(samples: Sequence[ClusterSample]) -> ClusterSample:
-    """Return the figures of all shards as one sample.
-
-    A worker is registered in every shard, so workers are not added up; the lag is unknown if one shard's is.
-    """
-    lags = [sample.stream_lag for sample in samples]
-    return ClusterSample(
-        stream_length=sum(sample.stream_length for sample in samples),
-        stream_lag=None if None in lags else sum(lag or 0 for lag in lags),
-        oldest_waiting_s=max(sample.oldest_waiting_s for sample in samples),
-        workers_live=max(sample.workers_live for sample in samples),
-        sessions_active=sum(sample.sessions_active for sample in samples),
-        held=sum(sample.held for sample in samples),
-        ready=sum(sample.ready for sample in samples),
-        delayed=sum(sample.delayed for sample in samples),
-        dead=sum(sample.dead for sample in samples),
-    )

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from schemas.keyspace import ShardKeys, meta_key, sid_of
+from schemas.keyspace import ShardKeys, meta_key, sid_of, split_sid
 from schemas.names import PROTOCOL_VERSION, is_client_id, shard_of
 from worker.core.cluster_sample import ClusterSample
 from worker.core.request import AdmittedRequest
@@ -79,10 +79,10 @@ class Onlooker:
         seen = await shard.sessions_of([sid_of(swarm, client_id) for swarm in await shard.swarms()])
         return [session for session in seen if session.status != "gone" or session.waiting]
 
-    async def waiting_in(self, swarm_name: str, client_id: str, limit: int = 20) -> list[AdmittedRequest]:
+    async def waiting_in(self, sid: str, limit: int = 20) -> list[AdmittedRequest]:
         """Return the oldest requests that wait in a session, the one that runs included."""
-        shard = self._shards[shard_of(client_id, len(self._shards))]
-        return await shard.waiting_in(sid_of(swarm_name, client_id), limit)
+        _, client_id = split_sid(sid)
+        return await self._shards[shard_of(client_id, len(self._shards))].waiting_in(sid, limit)
 
     async def dead_letters(self, limit: int = 50) -> list[DeadSeen]:
         """Return the newest dead letters of all shards, newest first."""

@@ -12,7 +12,7 @@ from worker.core.request import AdmittedRequest
 from worker.core.seen import DeadSeen, Flow, SessionSeen, WorkerSeen
 from worker.store.claims import parse_record
 from worker.store.figures import by_name, figures_of
-from worker.store.link import Answer, Argument, Link
+from worker.store.link import Answer, Argument, CommandRefused, Link
 
 #: entries of the events stream that one look takes: the newest since the look before
 ENDINGS_MAX = 200
@@ -92,20 +92,25 @@ class ShardOnlooker:
     async def flow(self, since: str) -> Flow:
         """Return totals, and how the turns ended whose entries of the events stream are younger than `since`."""
         keys = self._keys
-        admitted, info, entries = await self._link.batch(
-            [
-                ("HGET", keys.cursor, "entries_read"),
-                ("XINFO", "STREAM", keys.events),
-                ("XREVRANGE", keys.events, "+", f"({since}" if since else "-", "COUNT", ENDINGS_MAX),
-            ]
+        admitted, info = await self._link.batch(
+            [("HGET", keys.cursor, "entries_read"), ("XINFO", "STREAM", keys.events)]
         )
-        has_events, newest = isinstance(info, list), _listed(entries)
+        entries = await self._endings(since)
         return Flow(
             admitted=_number(admitted),
-            committed=int(by_name(info)[b"entries-added"]) if has_events else None,
-            last_entry_id=newest[0][0].decode() if newest else since,
-            endings=[(int(entry_id.split(b"-")[0]), _ending(fields[1])) for entry_id, fields in newest],
+            committed=int(by_name(_listed(info))[b"entries-added"]) if isinstance(info, list) else None,
+            last_entry_id=entries[0][0].decode() if entries else since,
+            endings=None if entries is None else [(int(at.split(b"-")[0]), _ending(data[1])) for at, data in entries],
         )
+
+    async def _endings(self, since: str) -> list[Answer] | None:
+        """Return entries of the events stream, newest first; None where the user may not read them."""
+        after = f"({since}" if since else "-"
+        try:
+            (entries,) = await self._link.batch([("XREVRANGE", self._keys.events, "+", after, "COUNT", ENDINGS_MAX)])
+        except CommandRefused:
+            return None
+        return _listed(entries)
 
     async def _held(self, worker_ids: Sequence[str], limit: int) -> list[list[str]]:
         commands = [("SSCAN", self._keys.held(worker_id), 0, "COUNT", limit) for worker_id in worker_ids]
