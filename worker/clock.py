@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 #: seconds on a clock that never jumps; deadlines and durations are measured with it
 monotonic = time.monotonic
 
+#: wall time in ns since 1970: for spans, never for a decision
+wall_ns = time.time_ns
+
 #: suspend the current task for so many seconds
 sleep = asyncio.sleep
 

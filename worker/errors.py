@@ -9,7 +9,8 @@
 What a request or an agent does wrong is no exception but an outcome of its turn. An exception means that
 infrastructure was lost, that somebody has to change a setting, or that there is a bug.
 
-`Retryable` stands outside of the tree: completions and tools raise it, and it ends their turn like any error of theirs.
+`Retryable` and `ModelError` stand outside of the tree: completions and tools raise them, and they end their turn like
+any error of theirs.
 """
 
 EXIT_OK = 0
@@ -61,3 +62,7 @@ class Retryable(Exception):
         """Take a message for the log: no contents of messages, no secret."""
         super().__init__(message)
         self.after_s = after_s
+
+
+class ModelError(Exception):
+    """A model was asked and gave no answer; the text is ours, holds no contents, and says what to change."""

@@ -106,6 +106,7 @@ class Settings(BaseSettings):
     log_contents: bool = Field(
         False, description="let the log repeat contents: texts of exceptions, DEBUG lines of other libraries"
     )
+    tracing: bool = Field(False, description="send spans to an OTLP receiver, which the OTEL_* variables name")
     log_turns: bool = Field(True, description="one line for each finished turn, at INFO")
 
     @model_validator(mode="after")

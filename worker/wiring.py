@@ -5,7 +5,8 @@ import contextlib
 import gc
 import signal
 from collections.abc import AsyncGenerator, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
@@ -13,7 +14,7 @@ import structlog
 from schemas.keyspace import ShardKeys
 from worker.completions.closing import close_completions
 from worker.definitions.app import App
-from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK
+from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK, ConfigurationError
 from worker.housekeeping.archive import Archive
 from worker.housekeeping.chores import CALLER_ID, Household
 from worker.housekeeping.outlet import Outlet
@@ -40,6 +41,9 @@ from worker.store.setup import prepare
 from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
 from worker.store.shared import SharedStore
 
+if TYPE_CHECKING:
+    from worker.observe.tracing import Tracing
+
 log = structlog.get_logger(__name__)
 
 
@@ -58,6 +62,8 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
     dump_stacks_on(signal.SIGUSR2, asyncio.get_running_loop())
     await _prepare_redis(settings)
     async with contextlib.AsyncExitStack() as stack:
+        if settings.tracing:
+            observers = replace(observers, tracing=await stack.enter_async_context(_tracing(worker_id)))
         stack.push_async_callback(close_completions, app)
         address = stack.enter_context(_pages(settings, observers))
         worker = await stack.enter_async_context(started_worker(app, settings, worker_id, observers))
@@ -159,6 +165,19 @@ def _observers(settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
     metrics.begin()
     health.begin()
     return Observers(metrics, health, logs.turn_line())
+
+
+@contextlib.asynccontextmanager
+async def _tracing(worker_id: str) -> AsyncGenerator["Tracing"]:
+    """Export spans while this is open; raises `ConfigurationError` where the extra is not installed."""
+    try:
+        from worker.observe.span_export import exported  # noqa: PLC0415 - an extra, and 0.2 s of loading
+    except ModuleNotFoundError as error:
+        fault = f"SWARMLINE_TRACING: {error.name} is not installed: pip install 'swarmline[otel]', or set it to false"
+        raise ConfigurationError(fault) from error
+    async with exported(worker_id, build_info()["version"]) as tracing:
+        tracing.hush()
+        yield tracing
 
 
 @contextlib.contextmanager

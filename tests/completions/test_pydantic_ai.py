@@ -151,7 +151,7 @@ async def test_fallback_models_are_tried_in_turn() -> None:
 
 async def test_arguments_that_are_no_object_say_so() -> None:
     completion = PydanticAICompletion(answering(ToolCallPart("order_status", "[42]", "call_a")))
-    with pytest.raises(AnswerUnreadable, match="order_status"):
+    with pytest.raises(AnswerUnreadable, match="no JSON object"):
         await completion.complete(question(tools=[ORDER_STATUS]))
 
 

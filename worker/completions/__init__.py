@@ -3,10 +3,9 @@
 from typing import TYPE_CHECKING
 
 from worker.completions.echo import EchoCompletion
-from worker.completions.failures import ModelError
 from worker.completions.rules import RuleCompletion
 from worker.completions.scripted import ScriptedCompletion
-from worker.errors import ConfigurationError
+from worker.errors import ConfigurationError, ModelError
 
 if TYPE_CHECKING:
     from worker.completions.openai import OpenAICompletion

@@ -18,11 +18,7 @@
 Messages go to logs. They never repeat a key, nor what a server said: servers quote keys and texts of users.
 """
 
-from worker.errors import Retryable
-
-
-class ModelError(Exception):
-    """A model was asked and gave no answer."""
+from worker.errors import ModelError, Retryable
 
 
 class KeyRefused(ModelError):

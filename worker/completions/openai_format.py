@@ -147,5 +147,5 @@ def _tool_call(call: Call, *, is_cut: bool) -> ToolCall:
     if isinstance(arguments, Mapping):
         return ToolCall(call.id, call.name, cast("Mapping[str, JsonValue]", arguments))
     if is_cut:
-        raise AnswerCutOff(f"the limit of output tokens ended a call of {call.name!r}: raise it in options")
-    raise AnswerUnreadable(f"the model called {call.name!r} with arguments that are no JSON object")
+        raise AnswerCutOff("the limit of output tokens ended the call of a tool: raise it in options")
+    raise AnswerUnreadable("the model called a tool with arguments that are no JSON object")

@@ -9,7 +9,7 @@ from pydantic_ai.messages import ModelResponse, PartDeltaEvent, PartStartEvent, 
 from pydantic_ai.models import Model, infer_model
 from pydantic_ai.settings import ModelSettings
 
-from worker.completions.failures import AnswerUnreadable, ModelError, ModelNotSetUp, ServerUnreachable
+from worker.completions.failures import AnswerUnreadable, ModelError, ModelNotSetUp, QuestionRefused, ServerUnreachable
 from worker.completions.http_status import failure_of_status
 from worker.completions.pydantic_ai_format import answer_of, messages_of, parameters_of
 from worker.definitions.completion import CompletionMessage, CompletionRequest
@@ -51,7 +51,11 @@ class PydanticAICompletion:
 
     @cached_property
     def _found(self) -> Model:
-        return infer_model(self.model)
+        try:
+            return infer_model(self.model)
+        except (UserError, ImportError) as error:
+            # about names, packages and variables alone: nothing was asked yet
+            raise ModelNotSetUp(str(error)) from None
 
     async def _whole(self, request: CompletionRequest) -> ModelResponse:
         return await model_request(
@@ -94,7 +98,7 @@ def _failure_of(error: Exception) -> ModelError | None:
             return ServerUnreachable(f"no answer from the server of {error.model_name!r}: check that it can be reached")
         case UnexpectedModelBehavior():
             return AnswerUnreadable("the answer is not what the provider promises")
-        case UserError() | ImportError():
-            return ModelNotSetUp(str(error))
+        case UserError():
+            return QuestionRefused("pydantic-ai can't ask this of the model: check settings, tools and their schemas")
         case _:
             return None

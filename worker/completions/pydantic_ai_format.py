@@ -78,5 +78,5 @@ def _call_of(part: ToolCallPart) -> ToolCall:
     try:
         arguments = part.args_as_dict(raise_if_invalid=True)
     except (ValueError, AssertionError):
-        raise AnswerUnreadable(f"the model called {part.tool_name!r} with arguments that are no JSON object") from None
+        raise AnswerUnreadable("the model called a tool with arguments that are no JSON object") from None
     return ToolCall(part.tool_call_id, part.tool_name, cast("dict[str, JsonValue]", arguments))

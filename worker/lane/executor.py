@@ -17,6 +17,7 @@ from worker.lane.items import commit_item, void_item
 from worker.lane.observers import Observers
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, steps_of
+from worker.lane.traced import end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
 from worker.store.commits import CommitStatus, FinishedTurn, HandBack
@@ -166,7 +167,11 @@ class Executor:
         duration_s = monotonic() - started
         wait_s = max(0.0, (held.now_ms() - step.request.accepted_at_ms) / 1000 - duration_s)
 
+        if ended.turn.trace is not None:
+            ended.turn.trace.committing()
+
         def confirm(status: CommitStatus) -> None:
+            end(item, ended, status)
             if status is CommitStatus.OK:
                 self._observers.committed(held, item, ended, wait_s, duration_s)
                 if ended.turn.progress.shared:

@@ -6,6 +6,7 @@ The renewals stop when the event loop has not answered for `max_loop_stall_s`: a
 import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 
 from worker.clock import monotonic
@@ -40,7 +41,9 @@ class Heartbeat:
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._last_beat = monotonic()
-        self._thread = threading.Thread(target=self._run, name="swarmline-heartbeat", daemon=True)
+        # A thread begins with an empty context, and instrumented libraries would make a span of each renewal.
+        run_hushed = copy_context().run
+        self._thread = threading.Thread(target=run_hushed, args=(self._run,), name="swarmline-heartbeat", daemon=True)
 
     def start(self) -> None:
         """Begin to renew."""

@@ -1,6 +1,7 @@
 """Who is told what the lane did: metrics, health and the log, in one place and after the fact."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,6 +13,9 @@ from worker.observe.logs import TurnLine
 from worker.observe.metrics import Metrics
 from worker.store.commits import CommitStatus, FinishedTurn, Source
 
+if TYPE_CHECKING:
+    from worker.observe.tracing import Tracing
+
 log = structlog.get_logger(__name__)
 
 
@@ -22,6 +26,8 @@ class Observers:
     metrics: Metrics
     health: Health
     turn_line: TurnLine
+    #: None: nobody traces
+    tracing: "Tracing | None" = None
 
     def refused(self, held: HeldSession, status: CommitStatus) -> None:
         """Count and log a commit that wrote nothing."""

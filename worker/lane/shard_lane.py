@@ -72,7 +72,7 @@ class ShardLane:
             self._releaser,
             SharedStates(shared, self._outage),
         )
-        runner = TurnRunner(store, self._outage, rules.max_attempts)
+        runner = TurnRunner(store, self._outage, rules.max_attempts, observers.tracing)
         self.executor = Executor(swarms, services, self._committer, runner, places)
         self._control = Control(store, self._outage, self.executor, runner)
         self._intake = Intake(store, self.executor, self._outage, observers, slots)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -12,13 +13,17 @@ from worker.lane.held import HeldSession
 from worker.lane.live import finish_flush
 from worker.lane.outage import Outage
 from worker.lane.steps import INTERNAL, SIGNALS, Delayed, Ended, Step, Void
+from worker.lane.traced import abandon, begin, park, traced
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
-from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
+from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn
 from worker.turn.finish import finish, finish_unstarted
 from worker.turn.operator import SHOWN, end_parked, pending_question
 from worker.turn.port import Finished, OpenTurn, Parked
 from worker.turn.together import MARK, MAX_REQUESTS, Together, run_of
+
+if TYPE_CHECKING:
+    from worker.observe.tracing import Tracing
 
 log = structlog.get_logger(__name__)
 
@@ -28,8 +33,9 @@ DAMAGED = Failed("agent_error", "what is stored of this session can't be read; d
 class TurnRunner:
     """Runs steps of held sessions."""
 
-    def __init__(self, store: ShardStore, outage: Outage, max_attempts: int) -> None:
+    def __init__(self, store: ShardStore, outage: Outage, max_attempts: int, tracing: "Tracing | None" = None) -> None:
         """Bury what was claimed more than `max_attempts` times."""
+        self._tracing = tracing
         self._store = store
         self._outage = outage
         self._max_attempts = max_attempts
@@ -48,14 +54,18 @@ class TurnRunner:
         started = step.attempt + step.handbacks + step.retries
         turn = open_turn(held, held.swarm, held.session, request, started)
         turn.handbacks = step.handbacks
+        begin(self._tracing, held, step, turn)
         if held.claimed.journal:
             _recall(turn, step, held.claimed.journal)
         if step.together:
             turn.together, turn.journal = step.together, {MARK: step.together[0].request.request_id}
-        finished = self._unrun(held, step, turn)
-        if finished is None:
-            finished = await self._through_the_rooms(held, turn)
+        try:
+            finished = self._unrun(held, step, turn) or await self._through_the_rooms(held, turn)
+        except BaseException as error:
+            abandon(turn, type(error).__name__)
+            raise
         if isinstance(finished, Parked):
+            park(turn)
             return Delayed(max(1, finished.until_ms - held.now_ms()))
         return Ended(turn, finished)
 
@@ -88,7 +98,8 @@ class TurnRunner:
     async def run_beside(self, held: HeldSession, step: Step, running: OpenTurn | None) -> Ended:
         """Handle a control request while `running`, if it still does, goes on; raises `Fenced`."""
         turn = open_turn(held, held.swarm, held.session, step.request, step.attempt, running)
-        return Ended(turn, await take_turn(turn))
+        begin(self._tracing, held, step, turn)
+        return Ended(turn, await traced(turn))
 
     async def cancel_waiting(self, held: HeldSession) -> list[tuple[Step, Ended]]:
         """Return the end of every request that waits in the mailbox of a session which is disposed by force."""
@@ -103,7 +114,7 @@ class TurnRunner:
         """Return how the turn ended, or how it is parked; raises `Fenced`."""
         held.begin(turn)
         try:
-            finished = await take_turn(turn)
+            finished = await traced(turn)
         except asyncio.CancelledError as error:
             was_asked_for = _forget_cancellation()
             if held.lost or (was_asked_for and not turn.cancelled_by and not _parking(turn)):

@@ -7,10 +7,10 @@ from typing import cast
 
 from structlog.typing import EventDict, WrappedLogger
 
-from worker.errors import ConfigurationError, Fenced, QueueUnavailable
+from worker.errors import ConfigurationError, Fenced, ModelError, QueueUnavailable
 
 #: their texts are written here, hold no contents, and tell what to do
-OURS = (ConfigurationError, Fenced, QueueUnavailable)
+OURS = (ConfigurationError, Fenced, ModelError, QueueUnavailable)
 AS_CAUSE = "The above exception was the direct cause of the following exception:\n"
 AS_CONTEXT = "During handling of the above exception, another exception occurred:\n"
 WITHHELD = "text withheld, SWARMLINE_LOG_CONTENTS=true shows it"

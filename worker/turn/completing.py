@@ -1,7 +1,7 @@
 """One question to a model: what it is shown, its time limit, its place in the journal (spec, section 7.5)."""
 
 from asyncio import gather
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import cast
 
@@ -99,7 +99,7 @@ async def questioned(
         await may_start(turn)
     began = monotonic()
     try:
-        answer = await within(agent.completion_timeout_s, agent.complete(request), turn.waiting)
+        answer = await _asking(turn, agent, request)
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a model's adapter raises is this turn's failure
@@ -126,6 +126,11 @@ async def mapped(turn: OpenTurn, agent: Agent, answer: CompletionMessage) -> Com
         return made
     blame(turn, f"map of agent {agent.name!r} gave {fault}")
     return answer
+
+
+def _asking(turn: OpenTurn, agent: Agent, request: CompletionRequest) -> Awaitable[CompletionMessage]:
+    asking = within(agent.completion_timeout_s, agent.complete(request), turn.waiting)
+    return asking if turn.trace is None else turn.trace.asking(agent.name, agent.model, asking)
 
 
 def _count(turn: OpenTurn, agent: Agent, began: float, answer: CompletionMessage) -> None:

@@ -36,10 +36,22 @@ async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None
             await tell(turn, active_agent(turn).name, callback, text, policy.name)
         if turn.all_events:
             events.policy_event(turn, policy.name, side.event, {side.key: text})
-        verdict = _verdict(turn, policy, side.validator(policy), text)
+        verdict = _asked(turn, policy, side, text)
         if verdict is not True and (verdict is False or not await _settled(turn, policy, verdict)):
             return await _refused(turn, policy, side, {side.key: text})
     return None
+
+
+def _asked(turn: OpenTurn, policy: Policy, side: Side, text: str) -> bool | Awaitable[bool]:
+    validator = side.validator(policy)
+    if turn.trace is None or validator is None:
+        return _verdict(turn, policy, validator, text)
+    return turn.trace.checking(policy.name, side.key, _answered(turn, policy, validator, text))
+
+
+async def _answered(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool:
+    verdict = _verdict(turn, policy, validator, text)
+    return verdict if isinstance(verdict, bool) else await _settled(turn, policy, verdict)
 
 
 def _verdict(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool | Awaitable[bool]:

@@ -4,7 +4,7 @@ from asyncio import Lock
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Optional, Protocol
 
 from pydantic import JsonValue
 
@@ -21,6 +21,9 @@ from worker.definitions.turn import StateHandle, Turn
 from worker.observe.metrics import Metrics
 from worker.turn.together import Together
 from worker.turn.waits import Waits
+
+if TYPE_CHECKING:
+    from worker.observe.tracing import TurnTrace
 
 _NOWHERE: Final[frozenset[str]] = frozenset()
 _NO_LINES: Final[Mapping[str, tuple[Message, ...]]] = MappingProxyType({})
@@ -225,6 +228,7 @@ class OpenTurn:
         "substituted",
         "swarm",
         "together",
+        "trace",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place, on the hot path
@@ -269,10 +273,9 @@ class OpenTurn:
         self.records: list[str] = []
         #: all bus events in order, JSON
         self.events: list[str] = []
-        self.events_flushed = 0
+        self.events_flushed = self.emits_flushed = 0
         #: items for the client channel, JSON objects without `seq`: the script adds it before the last brace
         self.emits: list[str] = []
-        self.emits_flushed = 0
         #: journal fields (without the request id) that no flush has sent yet
         self.journal: dict[str, str] = {}
         #: (policy name, True = ban, False = lift) in order
@@ -291,6 +294,8 @@ class OpenTurn:
         self.progress = Progress()
         #: what validators were told last
         self.info: SessionInfo | None = None
+        #: the spans of this turn, None where nobody traces
+        self.trace: TurnTrace | None = None
 
     def waiting(self) -> Waits:
         """Return the waits of this turn that its time limits don't count."""

@@ -1,7 +1,7 @@
 """The tool calls of one answer: chosen, all validated, then made one after another (spec, sections 7.2 and 7.3)."""
 
 from asyncio import to_thread
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from inspect import isawaitable
 from typing import NamedTuple, cast
 
@@ -132,7 +132,7 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
         await tell(turn, agent.name, tool.callbacks.on_before_call, call)
     began, metrics = monotonic(), turn.port.metrics
     try:
-        returned = await within(tool.timeout_s or agent.tool_timeout_s, _result(turn, agent, one), turn.waiting)
+        returned = await _calling(turn, agent, one)
         text = _text_of(returned)
     except SwarmlineError:
         raise
@@ -145,6 +145,12 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
     await _output_committed(turn, batch, call, None if returned is None else text)
     _journal(turn, batch, start, number, one)
     return None
+
+
+def _calling(turn: OpenTurn, agent: Agent, one: Prepared) -> Awaitable[object]:
+    tool, call = one.tool, one.call
+    calling = within(tool.timeout_s or agent.tool_timeout_s, _result(turn, agent, one), turn.waiting)
+    return calling if turn.trace is None else turn.trace.calling(call.name, call.id, calling)
 
 
 async def _result(turn: OpenTurn, agent: Agent, one: Prepared) -> object:
