@@ -50,6 +50,10 @@ DOORBELL_GROUP = "doorbell"
 #: fixed consumer name of both groups: a name per worker start would leak consumers
 CONSUMER = "w"
 
+#: what an operator publishes on the channel of a worker; `~` can't begin a session id, which hints are otherwise
+WORKER_QUIET = "~quiet"
+WORKER_DRAIN = "~drain"
+
 #: the arq job that sends a request at its time; its one argument is the dict of stream fields
 SEND_LATER_JOB = "send_later"
 

@@ -2,66 +2,14 @@
 
 import asyncio
 import json
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis.asyncio as redis_asyncio
 
-from tests.acceptance.backstage import Backstage
-from tests.acceptance.wire import Wire
+from tests.cli.shell import Shell, run
 from tests.helpers.eventually import eventually
-from tests.helpers.processes import ROOT, SwarmlineProcess, clean_environment
-from tests.helpers.roles import Roles, users_file
-from tests.helpers.server import Server
 from worker.embedded.process import free_port
-
-Start = Callable[..., SwarmlineProcess]
-Ran = subprocess.CompletedProcess[str]
-
-APP = "tests.acceptance.app:app"
-
-
-class Shell:
-    """A person on call, with the rights of a role."""
-
-    def __init__(self, roles: Roles, wire: Wire, backstage: Backstage, worker_id: str) -> None:
-        self.roles, self.wire, self.backstage, self.worker_id = roles, wire, backstage, worker_id
-
-    def run(self, *arguments: str, role: str = "admin") -> Ran:
-        return run(*arguments, SWARMLINE_REDIS_URL=self.roles.url(role))
-
-    def rows(self, *arguments: str, role: str = "admin") -> Any:
-        ended = self.run(*arguments, "--json", role=role)
-        assert ended.returncode == 0, ended.stderr
-        return json.loads(ended.stdout)
-
-
-def run(*arguments: str, **environment: str) -> Ran:
-    command = [sys.executable, "-m", "worker", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=clean_environment(environment), capture_output=True, text=True, check=False, timeout=50
-    )
-
-
-@pytest.fixture
-async def shell(tmp_path: Path, start_swarmline: Start) -> AsyncIterator[Shell]:
-    """Run a server with roles and a worker; nothing may be refused for lack of a right."""
-    backstage = Backstage(tmp_path / "backstage")
-    (tmp_path / "backstage").mkdir()
-    with Server(options=("--aclfile", str(users_file(tmp_path)))) as server:
-        roles = Roles(server)
-        environment = backstage.environment | {"SWARMLINE_REDIS_URL": roles.url("worker")}
-        worker = start_swarmline("worker", "--app", APP, "--metrics-port", "-1", **environment)
-        ready = await worker.ready()
-        redis = redis_asyncio.Redis.from_url(server.url)
-        yield Shell(roles, Wire(redis), backstage, ready["worker_id"])
-        assert roles.refused() == []
-        await redis.aclose()
-        worker.kill()
 
 
 async def test_sessions_are_listed_and_shown_with_history_and_state(shell: Shell) -> None:
@@ -232,3 +180,20 @@ async def test_dead_letters_can_be_left_to_housekeeping(shell: Shell) -> None:
     assert shell.rows("dead", "redrive", "--all", "--later", "--reason", "unknown_swarm")["errand"]
     assert await shell.wire.dead_letter(f"{request_id}.r1")
     assert shell.run("dead", "redrive", "--later", "0/1-1").returncode == 2
+
+
+async def test_a_worker_is_told_to_be_quiet_and_then_to_end(shell: Shell) -> None:
+    assert shell.rows("workers", "quiet", shell.worker_id[:8]) == {"worker": shell.worker_id, "told": "quiet"}
+    await eventually(lambda: '"event":"quiet"' in shell.worker.stderr)
+    waiting = await shell.wire.say("alice", "support", "Hello")
+    drained = shell.run("workers", "drain", shell.worker_id)
+    assert (drained.returncode, drained.stdout) == (0, f"{shell.worker_id} is gone\n")
+    assert await shell.worker.ended() == 0
+    assert (await shell.wire.result(waiting) or {"status": "accepted"})["status"] == "accepted"
+
+
+async def test_a_worker_that_hears_nothing_is_not_taken_for_told(shell: Shell) -> None:
+    await shell.wire.redis.zadd("swarmline:{0}:workers", {"deaf": 99_999_999_999_999})
+    told = shell.run("workers", "drain", "deaf")
+    assert told.returncode == 1
+    assert "worker deaf does not listen" in told.stderr

@@ -4,6 +4,7 @@ import typer
 
 from worker.cli.bans import ban, bans, unban
 from worker.cli.bench import bench
+from worker.cli.chat import chat
 from worker.cli.check import check
 from worker.cli.config import config
 from worker.cli.dead import dead
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for verb in (
-    demo, worker, exporter, send, tail, top, queues, ban, unban, export, check, doctor, bench, simulate, version
+    demo, worker, exporter, send, chat, tail, top, queues, ban, unban, export, check, doctor, bench, simulate, version
 ):  # fmt: skip
     app.command(verb.__name__)(verb)
 app.add_typer(sessions, name="sessions")

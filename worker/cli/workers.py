@@ -1,20 +1,27 @@
-"""`swarmline workers`: who has a lease, and who holds what."""
+"""`swarmline workers`: who has a lease and holds what; lets one be quiet, or end."""
 
+import json
 from typing import Annotated
 
 import typer
 
-from schemas.keyspace import ShardKeys, split_sid
+from schemas.keyspace import WORKER_DRAIN, WORKER_QUIET, ShardKeys, split_sid
 from worker.cli.asking import Row, asked, print_rows
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.clock import monotonic, sleep
+from worker.errors import EXIT_DRAIN_TIMEOUT, SwarmlineError
 from worker.settings import Settings
 from worker.store.link import Link
 from worker.store.sessions import Sessions
 from worker.store.workers import Workers
 
-workers = typer.Typer(help="Workers: list, show what one holds.", no_args_is_help=True)
+LOOK_EVERY_S = 0.1
+
+workers = typer.Typer(help="Workers: list, show what one holds, let it be quiet or end.", no_args_is_help=True)
 
 WorkerId = Annotated[str, typer.Argument(help="As `workers ls` prints it; its beginning is enough.", metavar="ID")]
+
+TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait until it is gone, in seconds.", min=0.1)]
 
 
 @workers.command("ls")
@@ -44,6 +51,54 @@ def show(
 
     rows = asked(held, redis_url=redis_url, namespace=namespace)
     print_rows(rows, as_json=as_json, empty="it holds no session now")
+
+
+@workers.command("quiet")
+def quiet(
+    worker_id: WorkerId, *, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False
+) -> None:
+    """Let a worker claim nothing more, and finish what it holds; like SIGUSR1."""
+
+    async def told(link: Link, settings: Settings) -> str:
+        return await _tell(Workers(link, settings.namespace), worker_id, WORKER_QUIET)
+
+    found = asked(told, redis_url=redis_url, namespace=namespace)
+    typer.echo(json.dumps({"worker": found, "told": "quiet"}) if as_json else f"{found} was told to be quiet")
+
+
+@workers.command("drain")
+def drain(
+    worker_id: WorkerId,
+    *,
+    timeout_s: TimeoutS = 60.0,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a worker end in good order, as SIGTERM does, and wait for it; a parent of --processes starts another."""
+
+    async def gone(link: Link, settings: Settings) -> tuple[str, bool]:
+        workers, deadline = Workers(link, settings.namespace), monotonic() + timeout_s
+        found = await _tell(workers, worker_id, WORKER_DRAIN)
+        while found in {worker.worker_id for worker in await workers.all()}:
+            if monotonic() > deadline:
+                return found, False
+            await sleep(LOOK_EVERY_S)
+        return found, True
+
+    found, is_gone = asked(gone, redis_url=redis_url, namespace=namespace)
+    if as_json:
+        typer.echo(json.dumps({"worker": found, "gone": is_gone}))
+    else:
+        typer.echo(f"{found} is gone" if is_gone else f"{found} still drains", err=not is_gone)
+    raise typer.Exit(0 if is_gone else EXIT_DRAIN_TIMEOUT)
+
+
+async def _tell(workers: Workers, beginning: str, order: str) -> str:
+    found = await _one(workers, beginning)
+    if not await workers.tell(found, order):
+        raise SwarmlineError(f"worker {found} does not listen (dead, or cut off): send a signal on its machine")
+    return found
 
 
 async def _one(workers: Workers, beginning: str) -> str:

@@ -1,8 +1,10 @@
 """Apply control requests to a session while its turn runs: they must not wait behind it."""
 
 import asyncio
+import signal
 from collections.abc import Iterable
 
+from schemas.keyspace import WORKER_DRAIN, WORKER_QUIET
 from schemas.requests import RequestKind
 from worker.clock import monotonic
 from worker.core.request import AdmittedRequest
@@ -16,6 +18,9 @@ from worker.store.commits import Source
 from worker.store.shard import ShardStore
 from worker.turn.operator import due_of
 from worker.turn.port import OpenTurn, Parked
+
+#: what an operator may publish on the channel of a worker instead of a sid, and the signal that does the same
+ORDERS = {WORKER_QUIET: signal.SIGUSR1, WORKER_DRAIN: signal.SIGTERM}
 
 
 class Control:
@@ -42,8 +47,10 @@ class Control:
         """Take hints from the worker's own channel for ever; what is missed meanwhile comes with other answers."""
         while True:
             try:
-                async for sid in self._store.hints():
-                    self.hinted((sid,))
+                async for hint in self._store.hints():
+                    if hint in ORDERS:
+                        signal.raise_signal(ORDERS[hint])
+                    self.hinted((hint,))
             except QueueUnavailable:
                 await self._outage.pause("hints")
             # Whatever was published while nobody listened is lost: look after everything that runs.

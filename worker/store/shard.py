@@ -205,7 +205,7 @@ class ShardStore:
         """Yield sids that have control waiting, as admission publishes them; raises `QueueUnavailable`."""
         channel = self.keys.worker_channel(self._identity.worker_id)
         async for sid in self._links["hints"].subscribe(channel):
-            yield sid.decode()
+            yield sid.decode("utf-8", "replace")
 
     async def publish(self, channel: str, data: str) -> None:
         """Publish without any promise: token deltas only."""

@@ -38,6 +38,11 @@ class Workers:
                 rows[worker_id] = _joined(rows[worker_id], row) if worker_id in rows else row
         return sorted(rows.values(), key=lambda row: -row.lease_s)
 
+    async def tell(self, worker_id: str, order: str) -> bool:
+        """Publish an order (see `WORKER_QUIET`) on a worker's channel; tell whether anybody heard it."""
+        keys, *_ = await self._sessions.shards()  # it listens in every shard
+        return await self._link.command("PUBLISH", keys.worker_channel(worker_id), order) > 0
+
     async def held_by(self, worker_id: str) -> AsyncIterator[tuple[ShardKeys, str]]:
         """Yield the sessions that a worker holds, each with its shard."""
         for keys in await self._sessions.shards():
