@@ -31,7 +31,7 @@ async def allow(server: Server, *rules: str) -> str:
         (("~swarmline:*", "&swarmline:*", "+@all", "-publish", "-time"), "+publish, +time"),
         (("~swarmline:*", "&swarmline:*", "+@all", "-eval", "-evalsha"), "+eval and +evalsha"),
         (("~swarmline:*", "+@all"), "&swarmline:{0}:bus:~ (publish)"),
-        (("~swarmline:{0}:*", "&swarmline:*", "+@all"), "~swarmline:meta (hsetnx, hmget)"),
+        (("~swarmline:{0}:*", "&swarmline:*", "+@all"), "~swarmline:meta (hsetnx, hmget"),
         (("%R~swarmline:*", "&swarmline:*", "+@all"), "~swarmline:{0}:swarms (hset)"),
         (("~swarmline:*", "&swarmline:*", "+@all", "-info"), "+info"),
     ],

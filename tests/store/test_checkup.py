@@ -79,6 +79,11 @@ async def test_a_namespace_that_was_made_otherwise_is_a_fault(link: Link, redis:
     assert "SWARMLINE_SHARDS=4" in findings[1].remedy
 
 
+async def test_a_namespace_that_another_worker_makes_just_now_is_none(link: Link, redis: redis_asyncio.Redis) -> None:
+    await redis.hset("swarmline:meta", "protocol", 1)
+    assert (await found(link, "namespace")).verdict is Verdict.OK
+
+
 @pytest.mark.parametrize("stream", ["requests", "bell", "events"])
 async def test_a_clock_behind_its_own_entries_was_put_back(link: Link, redis: redis_asyncio.Redis, stream: str) -> None:
     later = await now_ms(redis) + HOUR_MS

@@ -105,10 +105,14 @@ class ShardLane:
         self.executor.lose_all()
         await self._outage.until_answered("prepare", self.prepare)
 
+    def claim_now(self) -> None:
+        """Take back the claim that was sent ahead: there are other slots now than it asked for."""
+        self._intake.claim_now()
+
     async def drain(self, grace_s: float, hard_stop_s: float) -> int:
         """Claim nothing more, let turns end for `grace_s`, then hand the rest back; returns how many were."""
         self.executor.draining = True
-        self._intake.claim_now()
+        self.claim_now()
         await self.executor.emptied(within_s=grace_s)
         try:
             async with asyncio.timeout(hard_stop_s):

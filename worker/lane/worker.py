@@ -67,6 +67,8 @@ class Worker:
         log.info("quiet")
         self._observers.health.goes_quiet()
         self._slots.closed = True
+        for lane in self._lanes:
+            lane.claim_now()
 
     def hurry(self) -> None:
         """Second signal: don't wait for turns any more."""

@@ -133,7 +133,7 @@ async def _rights(subject: str, link: Link, needs: Iterable[Iterable[Need]]) -> 
 async def namespace(link: Link, demands: Demands) -> list[Finding]:
     """Compare how the namespace was made with how this worker is set."""
     protocol, shards = await link.command("HMGET", meta_key(demands.namespace), "protocol", "shards")
-    if protocol is None and shards is None:
+    if protocol is None or shards is None:  # another worker may be making it right now
         return [Finding("namespace", Verdict.OK, f"{demands.namespace!r} is not made yet; the first worker makes it")]
     faults = list(namespace_faults(demands.namespace, demands.shards, _text(protocol), _text(shards)))
     counted = "1 shard" if demands.shards == 1 else f"{demands.shards} shards"
