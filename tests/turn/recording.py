@@ -13,7 +13,8 @@ from worker.core.session import Session
 from worker.core.shared import SharedChange, SharedValue
 from worker.observe.metrics import Metrics
 from worker.turn.corridor import open_turn, take_turn
-from worker.turn.port import Finished, OpenTurn, Parked
+from worker.turn.port import Finished, OpenTurn
+from worker.turn.progress import Parked
 
 Answer = Callable[[CompletionRequest], Any]
 

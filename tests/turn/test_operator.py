@@ -12,7 +12,8 @@ from worker.completions import EchoCompletion, RuleCompletion
 from worker.core.request import AdmittedRequest
 from worker.turn.corridor import open_turn, take_turn
 from worker.turn.operator import pending_question
-from worker.turn.port import Finished, OpenTurn, Parked
+from worker.turn.port import Finished, OpenTurn
+from worker.turn.progress import Parked
 
 
 def human(**options: Any) -> Agent:

@@ -17,7 +17,8 @@ from worker.lane.turns import TurnRunner
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
 from worker.turn.operator import due_of
-from worker.turn.port import OpenTurn, Parked
+from worker.turn.port import OpenTurn
+from worker.turn.progress import Parked
 
 #: what an operator may publish on the channel of a worker instead of a sid, and the signal that does the same
 ORDERS = {WORKER_QUIET: signal.SIGUSR1, WORKER_DRAIN: signal.SIGTERM}

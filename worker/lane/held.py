@@ -21,7 +21,8 @@ from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
 from worker.store.commits import HandBack
 from worker.store.kept import KeptSessions
-from worker.turn.port import OpenTurn, Parked
+from worker.turn.port import OpenTurn
+from worker.turn.progress import Parked
 
 log = structlog.get_logger(__name__)
 

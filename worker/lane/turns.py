@@ -19,7 +19,8 @@ from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn
 from worker.turn.finish import finish, finish_unstarted
 from worker.turn.operator import SHOWN, end_parked, pending_question
-from worker.turn.port import Finished, OpenTurn, Parked
+from worker.turn.port import Finished, OpenTurn
+from worker.turn.progress import Parked
 from worker.turn.together import MARK, MAX_REQUESTS, Together, run_of
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from typing import NamedTuple, cast
 from pydantic import JsonValue
 
 from worker.core.outcome import Failed
-from worker.turn.port import Batch, OpenTurn
+from worker.turn.port import OpenTurn
+from worker.turn.progress import Batch
 
 
 class Mark(NamedTuple):

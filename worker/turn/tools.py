@@ -23,7 +23,8 @@ from worker.turn.guard import blame, hooked, settled, survive, tell
 from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
 from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
-from worker.turn.port import Batch, OpenTurn
+from worker.turn.port import OpenTurn
+from worker.turn.progress import Batch
 
 
 class Prepared(NamedTuple):

@@ -6,7 +6,8 @@ from pydantic import JsonValue
 
 from worker.core.messages import ToolCall
 from worker.turn.over import still_open
-from worker.turn.port import Batch, OpenTurn
+from worker.turn.port import OpenTurn
+from worker.turn.progress import Batch
 
 
 class Identity:
