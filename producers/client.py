@@ -42,13 +42,16 @@ class Producer(Errands):
         shards: int | None = None,
         connect_timeout_s: float = 5.0,
         answer_timeout_s: float = 5.0,
+        arq_url: str | None = None,
     ) -> None:
         """Prepare a producer; raise InvalidRequest for settings that can't be.
 
-        `url` is redis://, rediss:// or unix://. `shards` is only for those who want to be warned when the namespace
-        has another number. A connection without any sign of life for `answer_timeout_s` is given up and made anew.
+        `url` is redis://, rediss:// or unix://; `arq_url` is the Redis of housekeeping, if the workers use another one.
+        `shards` is only for those who want to be warned when the namespace has another number. A connection without any
+        sign of life for `answer_timeout_s` is given up and made anew.
         """
-        super().__init__(Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards)))
+        hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))
+        super().__init__(hub, arq_url or url)
 
     async def open(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch. `async with` does this."""

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Errands:
     """The side of a producer that arq carries; `Producer` is the whole."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, arq_url: str) -> None:
         self._hub = hub
+        self._arq_url = arq_url
         self._arq: Schedule | None = None
 
     async def send_later(
@@ -101,5 +102,5 @@ class Errands:
         if self._arq is None:
             from producers.scheduling import Schedule  # noqa: PLC0415 - arq is loaded only by who needs it
 
-            self._arq = Schedule(self._hub.address.url, self._hub.namespace.name)
+            self._arq = Schedule(self._arq_url, self._hub.namespace.name)
         return self._arq

@@ -36,6 +36,7 @@ class SyncProducer:
         shards: int | None = None,
         connect_timeout_s: float = 5.0,
         answer_timeout_s: float = 5.0,
+        arq_url: str | None = None,
     ) -> None:
         """Prepare a producer; raise InvalidRequest for settings that can't be."""
         self._producer = Producer(
@@ -44,6 +45,7 @@ class SyncProducer:
             shards=shards,
             connect_timeout_s=connect_timeout_s,
             answer_timeout_s=answer_timeout_s,
+            arq_url=arq_url,
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None

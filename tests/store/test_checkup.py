@@ -72,6 +72,22 @@ async def test_eviction_is_a_fault_and_a_warning_where_it_is_allowed(start_serve
     await link.close()
 
 
+async def test_a_node_of_a_cluster_is_a_fault(start_server: StartServer) -> None:
+    link = Link(start_server(options=("--cluster-enabled", "yes")).url)
+    finding = await found(link, "cluster")
+    assert (finding.verdict, "cluster-enabled no" in finding.remedy) == (Verdict.FAIL, True)
+    await link.close()
+
+
+async def test_a_replica_is_a_fault(start_server: StartServer) -> None:
+    primary = start_server(tcp=True)
+    link = Link(start_server(options=("--replicaof", f"127.0.0.1 {primary.port}")).url)
+    finding = await found(link, "role")
+    assert (finding.verdict, finding.remedy) == (Verdict.FAIL, "use the address of the primary")
+    assert "127.0.0.1" in finding.what
+    await link.close()
+
+
 async def test_a_namespace_that_was_made_otherwise_is_a_fault(link: Link, redis: redis_asyncio.Redis) -> None:
     await redis.hset("swarmline:meta", mapping={"protocol": "2", "shards": "4"})
     findings = [finding for finding in await examine(link, DEMANDS) if finding.verdict is Verdict.FAIL]

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from producers import Producer
 from schemas.keyspace import split_sid
 from schemas.replies import Reply
 from worker.cli.asking import Row, asked, print_rows
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.producing import producer_of
 from worker.cli.send import show
 from worker.settings import Settings, load_settings
 from worker.store.link import Link
@@ -74,7 +74,7 @@ def _ask(kind: str, whom: tuple[str, str, str], timeout_s: float, settings: Sett
     client, swarm, policy = whom
 
     async def replied() -> Reply:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             request_id = await producer.send(client, swarm, kind, policy_name=policy, timeout_s=timeout_s)
             return await producer.result(request_id, client_id=client, timeout_s=timeout_s)
 

@@ -9,10 +9,10 @@ from typing import Annotated, NamedTuple, TypeVar
 
 import typer
 
-from producers import Producer
 from schemas.dead_letters import DeadLetter, DeadReason
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.producing import producer_of
 from worker.errors import EXIT_USAGE
 from worker.settings import Settings, load_settings
 from worker.store.dead_letters import Buried, Graveyard
@@ -128,7 +128,7 @@ def redrive(
 
 def _leave_to_housekeeping(reason: DeadReason | None, swarm: str | None, settings: Settings, as_json: bool) -> None:
     async def asked_for() -> str:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             return await producer.redrive_dead_letters(reason=reason, swarm_name=swarm)
 
     with told_plainly():

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from pydantic import JsonValue
 
-from producers import Producer
 from worker.cli.errors import told_plainly
 from worker.cli.options import Namespace, RedisUrl
+from worker.cli.producing import producer_of
 from worker.settings import load_settings
 
 Client = Annotated[str, typer.Argument(help="Whose session.", metavar="CLIENT")]
@@ -34,7 +34,7 @@ def export(
         raise typer.BadParameter(f"--out {out}: is there already")
 
     async def exported() -> dict[str, JsonValue] | None:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             return await producer.export_session(client, swarm, timeout_s=timeout_s)
 
     with told_plainly():

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from producers import Producer
 from schemas.replies import Reply, Status
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.producing import producer_of
 from worker.settings import load_settings
 
 Client = Annotated[str, typer.Argument(help="Who sends it.", metavar="CLIENT")]
@@ -33,7 +33,7 @@ def send(
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
     async def sent() -> Reply | str:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             if wait:
                 return await producer.execute(client, swarm, message, timeout_s=timeout_s)
             return await producer.send(client, swarm, "execute", message=message, timeout_s=timeout_s)

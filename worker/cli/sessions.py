@@ -8,12 +8,12 @@ from typing import Annotated, cast
 import typer
 from pydantic import JsonValue
 
-from producers import Producer
 from schemas.names import is_client_id, is_name
 from schemas.replies import Reply
 from worker.cli.asking import Row, asked, print_rows
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.producing import producer_of
 from worker.cli.send import show as show_reply
 from worker.settings import Settings, load_settings
 from worker.store.link import Link
@@ -108,7 +108,7 @@ def dispose(
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
     async def disposed() -> Reply:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             request_id = await producer.send(client, swarm, "dispose", force=force, timeout_s=timeout_s)
             return await producer.result(request_id, client_id=client, timeout_s=timeout_s)
 
@@ -132,7 +132,7 @@ def dispose_all(
         typer.confirm(f"End every session of swarm {swarm} in namespace {settings.namespace}?", abort=True, err=True)
 
     async def asked_for() -> str:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             return await producer.dispose_swarm(swarm, force=force)
 
     with told_plainly():

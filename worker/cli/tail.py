@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from producers import BusEvent, CustomEvent, Producer
+from producers import BusEvent, CustomEvent
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.producing import producer_of
 from worker.settings import load_settings
 
 Client = Annotated[str | None, typer.Argument(help="Only the events of this client.", metavar="[CLIENT]")]
@@ -22,7 +23,7 @@ def tail(
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
     async def watch() -> None:
-        async with Producer(settings.redis_url.get_secret_value(), namespace=settings.namespace) as producer:
+        async with producer_of(settings) as producer:
             async for event in producer.events(client_id=client):
                 typer.echo(event.to_json() if as_json else line(event))
 

@@ -61,8 +61,8 @@ async def examine(link: Link, demands: Demands) -> list[Finding]:
         if FORBIDDEN not in str(error):
             raise
         return [await permissions(link, demands)]
-    found = [version(info)]
-    if found[0].verdict is Verdict.FAIL:
+    found = [version(info), *_wrong_kinds(info)]
+    if faults_of(found, strict=False):
         return found  # it can't even be asked the rest
     found += [eviction(info, allowed=demands.allow_eviction), persistence(info)]
     missing = await permissions(link, demands)
@@ -78,6 +78,15 @@ def version(info: Mapping[str, str]) -> Finding:
     if tuple(int(part) for part in text.split(".")[:2]) < OLDEST_VERSION:
         return Finding("server", Verdict.FAIL, f"{name} is too old", "use Redis 7.0 or newer, or Valkey 7.2 or newer")
     return Finding("server", Verdict.OK, name)
+
+
+def _wrong_kinds(info: Mapping[str, str]) -> Iterator[Finding]:
+    if info.get("cluster_enabled") == "1":
+        what = "it is a node of a Redis Cluster, and all shards must live on one server in this version"
+        yield Finding("cluster", Verdict.FAIL, what, "use a server without cluster mode (cluster-enabled no)")
+    if info.get("role", "master") != "master":
+        what = f"it is a replica of {info.get('master_host', 'another server')} and can't be written to"
+        yield Finding("role", Verdict.FAIL, what, "use the address of the primary")
 
 
 def eviction(info: Mapping[str, str], *, allowed: bool) -> Finding:

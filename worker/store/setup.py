@@ -50,7 +50,7 @@ async def look_over(url: str, demands: Demands, *, housekeeping_url: str | None)
         raise _told_better(error) from error
     finally:
         await link.close()
-    if housekeeping_url is not None and findings[0].verdict is Verdict.OK:
+    if housekeeping_url is not None and not faults_of(findings[:2], strict=False):
         findings.append(await _look_over_housekeeping(housekeeping_url, demands))
     return findings
 
