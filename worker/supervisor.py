@@ -84,7 +84,7 @@ class Supervisor:
     async def run(self) -> int:
         """Supervise until every child has ended for good; returns the exit code."""
         loop = asyncio.get_running_loop()
-        handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT), self._on_signal)
+        handlers = dict.fromkeys((signal.SIGTERM, signal.SIGINT, signal.SIGHUP), self._on_signal)
         handlers |= dict.fromkeys((signal.SIGUSR1, signal.SIGUSR2), self._pass_on)
         for number, handler in handlers.items():
             loop.add_signal_handler(number, handler, number)

@@ -77,7 +77,10 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
 
 @dataclass(eq=False)
 class Stopping:
-    """What signals do: the first begins the drain, the second ends it at once; SIGUSR1 only stops the claiming."""
+    """What signals do: the first begins the drain, the second ends it at once; SIGUSR1 only stops the claiming.
+
+    SIGHUP only ever begins the drain: of a dying parent the kernel tells once for each of its threads.
+    """
 
     worker: Worker
     begun: asyncio.Event = field(default_factory=asyncio.Event)
@@ -86,13 +89,14 @@ class Stopping:
 
     @contextlib.contextmanager
     def installed(self) -> Generator[None]:
-        """Handle SIGTERM, SIGINT and SIGUSR1 while this is open."""
+        """Handle SIGTERM, SIGINT, SIGHUP and SIGUSR1 while this is open."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
+        loop.add_signal_handler(signal.SIGHUP, self.begun.set)
         loop.add_signal_handler(signal.SIGUSR1, self.worker.quiet)
         yield
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
             loop.remove_signal_handler(number)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # its own default would end us in the middle of leaving
 

@@ -28,7 +28,7 @@ def supervise(application: str, settings: Settings, options: Mapping[str, object
     patience = Patience(grace_s=settings.shutdown_grace_s, hard_stop_s=settings.hard_stop_s)
     with _pages(settings, sheets, siblings) as ready_words:
         # SIGTERM, so that children whose parent was killed finish what they are doing.
-        hooks = Hooks(dying_with_parent(signal.SIGTERM), siblings.ended, ready_words)
+        hooks = Hooks(dying_with_parent(signal.SIGHUP), siblings.ended, ready_words)
         return asyncio.run(Supervisor(children, patience, hooks).run())
 
 
