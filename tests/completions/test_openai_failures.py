@@ -10,7 +10,7 @@ import pytest
 from tests.completions.conftest import KEY, Stage
 from tests.completions.questions import WHERE, question
 from tests.helpers.eventually import eventually
-from tests.helpers.model_server import Answer, call, called, piece, raw, refused, said, silence, streamed
+from tests.helpers.model_server import Answer, call, called, piece, raw, refused, said, silence, stalled, streamed
 from worker import Retryable
 from worker.completions import OpenAICompletion
 from worker.completions.failures import (
@@ -207,6 +207,23 @@ async def test_a_server_that_the_environment_names_needs_no_key(stage: Stage, mo
     setting = await stage(OK, api_key=None, base_url=None)
     monkeypatch.setenv("OPENAI_BASE_URL", setting.server.url)
     assert (await setting.completion.complete(question())).content == "ok"
+
+
+async def test_a_stream_that_stalls_is_given_up(stage: Stage) -> None:
+    setting = await stage(stalled("On "), stream=True, timeout_s=0.2)
+    with pytest.raises(AnswerBroken):
+        await setting.completion.complete(question())
+    await eventually(lambda: setting.server.left == 1)
+
+
+async def test_who_stops_listening_to_a_stream_hangs_up(stage: Stage) -> None:
+    setting = await stage(stalled("On ", "its "), stream=True)
+    pieces: list[str] = []
+    asking = asyncio.create_task(setting.completion.complete(question(emit_delta=pieces.append)))
+    await eventually(lambda: len(pieces) == 2)
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
+    await eventually(lambda: setting.server.left == 1)
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -42,6 +42,7 @@ class Talk:
         self.asked = asked
         self._reader = reader
         self._writer = writer
+        self.was_left = False
 
     async def whole(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
         """Send an answer of known length."""
@@ -49,14 +50,16 @@ class Talk:
         self._writer.write(body)
         await self._writer.drain()
 
-    async def events(self, events: Iterable[str], *, is_cut: bool) -> None:
-        """Send server-sent events; if `is_cut` the connection ends in the middle of the body."""
+    async def events(self, events: Iterable[str], *, is_cut: bool = False, stalls: bool = False) -> None:
+        """Send server-sent events; then the connection ends in the middle (`is_cut`), or nothing comes (`stalls`)."""
         self._head(200, {**EVENTS, "Transfer-Encoding": "chunked"})
         for event in events:
             data = f"data: {event}\n\n".encode()
             self._writer.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             await self._writer.drain()
-        if is_cut:
+        if stalls:
+            await self.client_is_gone()
+        elif is_cut:
             self._writer.close()
         else:
             self._writer.write(b"0\r\n\r\n")
@@ -65,6 +68,7 @@ class Talk:
     async def client_is_gone(self) -> None:
         """Wait until the client closes the connection."""
         await self._reader.read()
+        self.was_left = True
 
     def _head(self, status: int, headers: Mapping[str, str]) -> None:
         lines = [f"HTTP/1.1 {status} Status", *(f"{name}: {value}" for name, value in headers.items())]
@@ -115,8 +119,9 @@ class ModelServer:
             while (asked := await _read(reader)) is not None:
                 self.asked.append(asked)
                 answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-                await answer(Talk(asked, reader, writer))
-                self.left += answer is silence
+                talk = Talk(asked, reader, writer)
+                await answer(talk)
+                self.left += talk.was_left
         except (ConnectionError, asyncio.CancelledError):
             pass  # the client left, or the test is over
         finally:
@@ -181,6 +186,17 @@ def streamed(*deltas: Mapping[str, object] | str, finish_reason: str | None = "s
 
     async def answer(talk: Talk) -> None:
         await talk.events(lines if is_cut else [*lines, "[DONE]"], is_cut=is_cut)
+
+    return answer
+
+
+def stalled(*texts: str) -> Answer:
+    """Answer with some pieces, then with nothing more until the client is gone."""
+    choices = [{"index": 0, "delta": {"content": text}, "finish_reason": None} for text in texts]
+    lines = [json.dumps({**_top("chat.completion.chunk"), "choices": [choice]}) for choice in choices]
+
+    async def answer(talk: Talk) -> None:
+        await talk.events(lines, stalls=True)
 
     return answer
 

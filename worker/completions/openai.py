@@ -48,10 +48,10 @@ class OpenAICompletion:
     """Asks a model on any server that speaks the OpenAI chat API.
 
     Without `base_url` and `api_key` the client reads OPENAI_BASE_URL and OPENAI_API_KEY when it is first needed.
-    `timeout_s` bounds one attempt, `completion_timeout_s` of the agent all of them. Rate limits, status 5xx and lost
-    connections are tried `retries` times more, with back-off and not before the server's Retry-After. With `stream`
-    the text goes out as deltas while the model writes, before any policy has seen it. `options` are further fields of
-    the API, such as `{"temperature": 0}`. Raises `ModelError`.
+    `timeout_s` bounds one attempt, of a stream each pause; `completion_timeout_s` of the agent bounds all attempts.
+    Rate limits, status 5xx and lost connections are tried `retries` times more, with back-off and not before the
+    server's Retry-After. With `stream` the text goes out as deltas while the model writes, before any policy has seen
+    it. `options` are further fields of the API, such as `{"temperature": 0}`. Raises `ModelError`.
     """
 
     model: str
