@@ -70,6 +70,7 @@ local refusal, since = check_claim()
 if refusal then
   return refusal
 end
+check_ingress()
 local reclaimed = reclaim_dead_workers(since, lease_ms)
 local admitted = admit_entries(admit_max)
 return finish_claim(admitted, reclaimed, woken, verdicts)

@@ -21,6 +21,9 @@ local base, worker_id = ARGV[1], ARGV[2]
 --#include clock
 --#include reclaim
 
+check_lines()
+call('ZCARD', workers_key)
+call('HGET', ops_key, 'since')
 local given_back = give_back_all(worker_id)
 call('DEL', ops_key)
 call('ZREM', workers_key, worker_id)

@@ -23,6 +23,8 @@ local base, lease_ms = ARGV[1], tonumber(ARGV[2])
 --#include clock
 --#include reclaim
 
+check_lines()
+call('ZCARD', workers_key)
 local known = call('HMGET', ops_key, 'since', 'seen')
 local since, seen = tonumber(known[1]), tonumber(known[2])
 if not since or not seen or not is_unbroken(seen, lease_ms) then

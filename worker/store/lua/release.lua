@@ -78,6 +78,12 @@ for i = 1, tonumber(ARGV[4]) do
     passed[#passed + 1] = item
   end
 end
+-- Lua is not rolled back: a wrong type must raise its error before the first write.
+call('SCARD', held_key)
+call('LLEN', ready_key)
+call('LLEN', suspects_key)
+call('ZCARD', delayed_key)
+call('XLEN', bell_key)
 for _, item in ipairs(passed) do
   hand_back(item)
 end

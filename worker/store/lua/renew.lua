@@ -31,12 +31,13 @@ local lease_end = tonumber(call('ZSCORE', workers_key, worker_id))
 if not lease_end and ARGV[4] ~= '1' then
   return { 'unregistered', now_text, 0, {} }
 end
+check_lines()
+local since = tonumber(call('HGET', ops_key, 'since'))
 if not lease_end then
   -- A worker that begins a lease holds nothing any more: what is still noted as held would be held for ever.
   give_back_all(worker_id)
 end
 call('ZADD', workers_key, now_ms + lease_ms, worker_id)
-local since = tonumber(call('HGET', ops_key, 'since'))
 -- A lease end beyond what this worker could have set means that the server's clock was put back.
 if not since or not lease_end or not is_unbroken(lease_end - lease_ms, lease_ms) then
   since = now_ms

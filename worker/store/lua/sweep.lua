@@ -21,6 +21,8 @@ local base, limit = ARGV[1], ARGV[2]
 --#include record
 --#include bell
 
+call('LLEN', ready_key)
+call('XLEN', bell_key)
 local due = call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT', 0, limit)
 local asked = {}
 for i, sid in ipairs(due) do

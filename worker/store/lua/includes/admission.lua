@@ -1,6 +1,13 @@
 -- Take new entries of the requests stream, in order, into the mailboxes of their sessions.
 --#include faults
 
+-- As `check_shared` in claim_call.lua, for what admission alone writes.
+local function check_ingress()
+  call('XLEN', requests_key)
+  call('HGET', cursor_key, 'id')
+  call('XLEN', dead_key)
+end
+
 local verdicts = {} -- verdict -> count, for metrics; behind the first colon are labels
 local woken = {}    -- sessions that left idle in this call, in order
 

@@ -21,6 +21,15 @@ local function counted_before(text)
   return flat
 end
 
+-- Lua is not rolled back: what all sessions share must be sound before the first write. A wrong type raises an error.
+local function check_shared()
+  check_lines()
+  call('ZCARD', delayed_key)
+  call('ZCARD', sessions_key)
+  call('SCARD', held_key)
+  call('HGET', swarms_key, '')
+end
+
 -- Returns an answer to give at once, or nil and `since` of this worker.
 local function check_claim()
   local ops = call('HMGET', ops_key, 'claim', 'claimed', 'since', 'counted')
@@ -35,6 +44,7 @@ local function check_claim()
   if not lease_end then
     return { 'unregistered' }
   end
+  check_shared()
   -- After an outage this call may come before any renewal: then the caller's own row of renewals has a gap as well.
   return nil, is_unbroken(lease_end - lease_ms, lease_ms) and tonumber(ops[3]) or nil
 end

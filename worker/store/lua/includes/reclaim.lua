@@ -41,6 +41,13 @@ local function shares_blame(sids)
   return lost_before > 1
 end
 
+-- Where sessions go that are given back: a wrong type must raise its error before the first of them is written.
+local function check_lines()
+  call('LLEN', ready_key)
+  call('LLEN', suspects_key)
+  call('XLEN', bell_key)
+end
+
 -- Returns how many sessions were given back.
 local function give_back_all(worker_id)
   local held_key, given_back = held_key_prefix .. worker_id, 0
@@ -62,8 +69,9 @@ local function reclaim_dead_workers(since, lease_ms)
   end
   local dead_workers = call('ZRANGEBYSCORE', workers_key, '-inf', '(' .. now_text)
   for _, worker_id in ipairs(dead_workers) do
-    call('ZREM', workers_key, worker_id)
+    -- In this order, since the list of what it held may be damaged: then an operator must see both.
     reclaimed = reclaimed + give_back_all(worker_id)
+    call('ZREM', workers_key, worker_id)
   end
   return reclaimed
 end
