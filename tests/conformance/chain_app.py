@@ -6,7 +6,18 @@ import signal
 from pydantic import JsonValue
 
 from tests.acceptance.backstage import Backstage
-from worker import Agent, App, CompletionMessage, CompletionRequest, Swarm, ToolCall, Turn, tool
+from worker import (
+    Agent,
+    App,
+    CompletionMessage,
+    CompletionRequest,
+    Policy,
+    SessionInfo,
+    Swarm,
+    ToolCall,
+    Turn,
+    tool,
+)
 
 #: how many tools are called, one after the other
 LENGTH = 3
@@ -45,4 +56,20 @@ async def chain(request: CompletionRequest) -> CompletionMessage:
     return CompletionMessage("", [ToolCall("", "act", {"n": len(done) + 1})])
 
 
-app = App([Swarm("chain", agents=[Agent("worker", completion=chain, tools=[act])], default_agent="worker")])
+async def judge(text: str, session: SessionInfo) -> bool:
+    """Look at the answer, as slowly as a model would; the emits pass unseen."""
+    if text.startswith("all"):
+        _counted(session.client_id, str(session.payload), "policy 1")
+    return True
+
+
+app = App(
+    [
+        Swarm(
+            "chain",
+            agents=[Agent("worker", completion=chain, tools=[act])],
+            default_agent="worker",
+            policies=[Policy("judge", validate_output=judge)],
+        )
+    ]
+)

@@ -14,10 +14,10 @@ from tests.helpers.processes import SwarmlineProcess
 from tests.helpers.server import Server
 
 PARTS = [f"{part} {n}" for n in range(1, LENGTH + 1) for part in ("model", "tool", "step", "end")]
-EVERYTHING = [*PARTS, f"model {LENGTH + 1}"]
+EVERYTHING = [*PARTS, f"model {LENGTH + 1}", "policy 1"]
 
 
-@pytest.mark.parametrize("point", ["model 1", "model 3", "model 4", "tool 1", "tool 3", "step 2", "end 2"])
+@pytest.mark.parametrize("point", ["model 1", "model 3", "model 4", "tool 1", "tool 3", "step 2", "end 2", "policy 1"])
 async def test_a_chain_goes_on_where_its_worker_died(
     point: str,
     server: Server,
@@ -31,7 +31,7 @@ async def test_a_chain_goes_on_where_its_worker_died(
     for worker in workers:
         await worker.ready()
     client = Client(Wire(redis), "chain")
-    reply = await client.ask(f"die in {point}")
+    reply = await client.ask(f"die in {point}", payload=f"die in {point}")
     assert (reply["status"], reply["output"], reply["attempts"]) == ("completed", f"all done {LENGTH}", 2)
     assert [worker.is_running() for worker in workers].count(False) == 1
 

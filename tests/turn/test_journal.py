@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from tests.turn.recording import RecordingPort, Stage, agent, reply_of, started, swarm_of
-from worker import CompletionMessage, CompletionRequest, ToolCall, Turn, tool
+from worker import CompletionMessage, CompletionRequest, Policy, ToolCall, Turn, tool
+from worker.completions import ScriptedCompletion
 from worker.core.session import Session
 from worker.turn.corridor import open_turn, take_turn
 
@@ -174,3 +175,22 @@ async def test_an_idempotency_key_is_the_same_in_every_attempt_and_differs_by_ca
         await Stage(on).say("hi")
     assert keys[:2] == keys[2:]
     assert keys[0] != keys[1]
+
+
+async def test_an_answer_is_on_record_before_an_async_policy_looks_at_it() -> None:
+    known: list[set[str]] = []
+
+    async def judge(_text: str, _session: object) -> bool:
+        known.append(set(stage.port.journal))
+        return True
+
+    stage = Stage(swarm_of(agent("a", ScriptedCompletion(["hello"])), policies=[Policy("p", validate_output=judge)]))
+    await stage.say("hi")
+    assert known == [{"step/1"}]
+
+
+async def test_a_turn_without_async_hooks_writes_no_journal() -> None:
+    polite = Policy("p", validate_input=lambda *_: True, validate_output=lambda *_: True)
+    stage = Stage(swarm_of(agent("a", ScriptedCompletion(["hello"])), policies=[polite]))
+    await stage.say("hi")
+    assert (stage.port.journal, stage.port.calls) == ({}, ["fresh"])

@@ -9,6 +9,7 @@ import structlog
 from worker.core.outcome import Failed
 from worker.definitions.turn import Turn
 from worker.errors import SwarmlineError
+from worker.turn.journal import write
 from worker.turn.port import OpenTurn
 
 _P = ParamSpec("_P")
@@ -19,6 +20,16 @@ _log: structlog.stdlib.BoundLogger = structlog.get_logger("swarmline.turn")
 async def settled(value: _T | Awaitable[_T]) -> _T:
     """Return what a sync or async function of a user gave; awaits only what has to be awaited."""
     return await cast("Awaitable[_T]", value) if isawaitable(value) else cast("_T", value)
+
+
+async def awaited(turn: OpenTurn, value: _T | Awaitable[_T]) -> _T:
+    """Return what a hook of a user gave; before a wait, which may be long, finished steps are put on record."""
+    if not isawaitable(value):
+        return cast("_T", value)
+    if turn.progress.unwritten:
+        # A worker that dies while a slow policy looks at an answer must not make the next one pay for the answer again.
+        await write(turn)
+    return await cast("Awaitable[_T]", value)
 
 
 async def tell(
@@ -32,7 +43,7 @@ async def tell(
     try:
         done = callback(turn.rooms.face(turn, agent_name), *args, **kwargs)
         if done is not None:
-            await done
+            await awaited(turn, done)
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - a callback is told, it has no say
@@ -56,7 +67,7 @@ async def hooked(
 ) -> _T:
     """Return what a hook makes; when it raises, or gives no text in place of one, note the fault, return `fallback`."""
     try:
-        made = await settled(hook(*args, **kwargs))
+        made = await awaited(turn, hook(*args, **kwargs))
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - the flow goes on with the fallback, the turn ends as failed

@@ -1,8 +1,8 @@
 """The journal of a turn: finished steps are not run again when the turn is, after a crash (architecture, section 7).
 
-A step is written by the flush that precedes the next one; inside a tool, where anything may follow, at once. The last
-step of a turn is never written, since the commit that follows clears the journal, so a turn of one question to a model
-costs no extra round trip.
+A step is written by the flush that precedes the next one, or an async hook that looks at its result; inside a tool,
+where anything may follow, at once. The last step of a turn is never written, since the commit that follows clears the
+journal, so a turn of one question to a model costs no extra round trip.
 """
 
 from collections.abc import Callable

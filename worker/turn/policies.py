@@ -10,7 +10,7 @@ from worker.definitions.policy import Policy, Validator
 from worker.definitions.session_info import SessionInfo
 from worker.errors import SwarmlineError
 from worker.turn import events
-from worker.turn.guard import settled, survive, tell
+from worker.turn.guard import awaited, survive, tell
 from worker.turn.navigation import active_agent, session_info
 from worker.turn.port import OpenTurn
 
@@ -67,7 +67,7 @@ def _verdict(turn: OpenTurn, policy: Policy, validator: Validator | None, text: 
 
 async def _settled(turn: OpenTurn, policy: Policy, verdict: bool | Awaitable[bool]) -> bool:  # noqa: FBT001 - a validator may give either
     try:
-        return bool(await settled(verdict))
+        return bool(await awaited(turn, verdict))
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - as above
@@ -93,7 +93,7 @@ async def _ban_message(turn: OpenTurn, policy: Policy) -> str:
         return policy.ban_message
     info: SessionInfo = session_info(turn)
     try:
-        message = cast("object", await settled(policy.get_ban_message(info)))
+        message = cast("object", await awaited(turn, policy.get_ban_message(info)))
         return message if message and isinstance(message, str) else policy.ban_message
     except SwarmlineError:
         raise

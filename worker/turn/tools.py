@@ -19,7 +19,7 @@ from worker.turn.answer import give_up, say
 from worker.turn.answer_shape import fault_of_calls
 from worker.turn.commits import commit_tool_output, new_call_id, push
 from worker.turn.effects import Mark, effects_since, mark, repeat
-from worker.turn.guard import blame, hooked, settled, survive, tell
+from worker.turn.guard import awaited, blame, hooked, survive, tell
 from worker.turn.journal import entry_of, keep, may_start, next_step, recorded
 from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
@@ -91,7 +91,7 @@ async def _is_valid(turn: OpenTurn, tool: Tool, call: ToolCall) -> bool:
     if tool.validate is None:
         return True
     try:
-        return bool(await settled(tool.validate(call, session_info(turn))))
+        return bool(await awaited(turn, tool.validate(call, session_info(turn))))
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - a check that can't be made counts as a no
