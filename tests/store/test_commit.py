@@ -214,6 +214,15 @@ async def test_history_and_outbox_are_capped(stage: Stage) -> None:
     assert await stage.redis.xlen(stage.keys.outbox(SID)) < 300
 
 
+@pytest.mark.parametrize(("own", "kept"), [(2, 2), (9, 3), (0, 3)])
+async def test_a_swarm_may_keep_less_history_than_the_worker(stage: Stage, own: int, kept: int) -> None:
+    worker = await stage.worker("w1", history_max=3)
+    await stage.push("r-1")
+    records = [f'"{number}"' for number in range(5)]
+    await worker.commit(finish(await worker.claim_one(), records=records, history_max=own))
+    assert await stage.names(stage.keys.history(SID)) == records[-kept:]
+
+
 async def test_more_records_than_lua_can_unpack_are_kept(stage: Stage) -> None:
     worker = await stage.worker("w1", history_max=20_000)
     await stage.push("r-1")

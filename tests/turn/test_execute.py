@@ -48,6 +48,14 @@ async def test_keep_messages_bounds_what_the_model_sees() -> None:
     assert contents(script.requests[2].messages) == ["2", "c"]
 
 
+async def test_an_agent_may_choose_what_it_sees_of_the_history() -> None:
+    script = ScriptedCompletion(["1", "2", "3"])
+    stage = Stage(swarm_of(agent("a", script, history_filter=lambda message: message.role == "user")))
+    for text in ("a", "b", "c"):
+        await stage.say(text)
+    assert contents(script.requests[2].messages) == ["a", "b", "c"]
+
+
 async def test_the_window_in_memory_stays_as_short_as_a_claim_would_read_it() -> None:
     stage = Stage(swarm_of(agent("a", EchoCompletion(), keep_messages=3)))
     for n in range(10):

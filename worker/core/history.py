@@ -1,6 +1,6 @@
 """The history of a session: how a record is written, and what of it a model sees."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypedDict, overload
 
@@ -31,6 +31,8 @@ class _Record(TypedDict, total=False):
     payload: JsonValue
 
 
+#: says of a message of the history, no system message, whether a model sees it
+HistoryFilter = Callable[[Message], bool]
 #: records that hide everything before them from the model
 _CUTS = frozenset({"resque", "flush"})
 
@@ -73,17 +75,19 @@ def message_of(record: bytes | str) -> Message:
     )
 
 
-def view(records: Iterable[Message], agent_name: str, keep_messages: int) -> list[Message]:
+def view(
+    records: Iterable[Message], agent_name: str, keep_messages: int, wanted: HistoryFilter | None = None
+) -> list[Message]:
     """Return what the model of an agent sees of the records, oldest first, prompt lines left out.
 
     Everything before the last cut is hidden. System messages of this agent are all kept and come first. Of the rest
     the last `keep_messages` are kept; tool calls and outputs only of this agent, and only those whose other half is
-    there too.
+    there too. `wanted` may choose others than those of this agent; what it can't judge is kept.
     """
     fresh = _after_last_cut(records)
     present = [m for m in fresh if m.content or m.tool_calls]
     system = [m for m in present if m.role == "system" and m.agent_name == agent_name]
-    others = [m for m in present if m.role != "system" and _is_for(m, agent_name)]
+    others = [m for m in present if m.role != "system" and _is_wanted(m, agent_name, wanted)]
     kept = others[-keep_messages:] if keep_messages > 0 else []
     return system + _paired(kept)
 
@@ -94,7 +98,7 @@ class LazyView(Sequence[Message]):
     `records` are those of the turn so far: it may grow afterwards, which the view does not see.
     """
 
-    __slots__ = ("_agent_name", "_count", "_history", "_keep_messages", "_lines", "_messages", "_records")
+    __slots__ = ("_agent_name", "_count", "_history", "_keep_messages", "_lines", "_messages", "_records", "_wanted")
 
     def __init__(
         self,
@@ -104,6 +108,7 @@ class LazyView(Sequence[Message]):
         *,
         agent_name: str,
         keep_messages: int,
+        wanted: HistoryFilter | None = None,
     ) -> None:
         self._lines = lines
         self._history = history
@@ -111,6 +116,7 @@ class LazyView(Sequence[Message]):
         self._count = len(records)
         self._agent_name = agent_name
         self._keep_messages = keep_messages
+        self._wanted = wanted
         self._messages: list[Message] | None = None
 
     def __len__(self) -> int:
@@ -129,7 +135,7 @@ class LazyView(Sequence[Message]):
     def _decoded(self) -> list[Message]:
         if self._messages is None:
             records = [message_of(record) for record in chain(self._history, self._records[: self._count])]
-            self._messages = [*self._lines, *view(records, self._agent_name, self._keep_messages)]
+            self._messages = [*self._lines, *view(records, self._agent_name, self._keep_messages, self._wanted)]
         return self._messages
 
 
@@ -143,7 +149,12 @@ def _after_last_cut(records: Iterable[Message]) -> list[Message]:
     return fresh
 
 
-def _is_for(message: Message, agent_name: str) -> bool:
+def _is_wanted(message: Message, agent_name: str, wanted: HistoryFilter | None) -> bool:
+    if wanted is not None:
+        try:
+            return bool(wanted(message))
+        except Exception:  # noqa: BLE001 - better too much than a conversation with holes
+            return True
     return message.agent_name == agent_name or not (message.role == "tool" or message.tool_calls)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property
 
+from worker.core.history import HistoryFilter
 from worker.core.messages import Message, ToolCall
 from worker.definitions.callbacks import AgentCallbacks
 from worker.definitions.completion import Completion, CompletionFunction, CompletionMessage
@@ -31,10 +32,11 @@ class Agent:
     """One who answers.
 
     `prompt` and `system` are fixed lines, `system_dynamic` computes more for each question. `keep_messages` bounds
-    what the model sees of the history. Of one answer's tool calls the last `max_tool_calls` run. `handoffs` names
-    agents of the same swarm: each gives the model a tool `transfer_to_<name>`. `validate` returns what is wrong with
-    an answer (default: empty, or a tool call written as text), `transform` changes what the client reads, `map` and
-    `map_tool_calls` change what the model gave. `states` restricts which states its tools may use (None = all).
+    what the model sees of the history, `history_filter` chooses (default: all but the tool calls of other agents). Of
+    one answer's tool calls the last `max_tool_calls` run. `handoffs` names agents of the same swarm: each gives the
+    model a tool `transfer_to_<name>`. `validate` returns what is wrong with an answer (default: empty, or a tool call
+    written as text), `transform` changes what the client reads, `map` and `map_tool_calls` change what the model gave.
+    `states` restricts which states its tools may use (None = all).
     """
 
     name: str
@@ -47,6 +49,7 @@ class Agent:
     system: Lines = ()
     system_dynamic: SystemLines | None = None
     keep_messages: int = DEFAULT_KEEP_MESSAGES
+    history_filter: HistoryFilter | None = None
     max_tool_calls: int = DEFAULT_MAX_TOOL_CALLS
     validate: OutputCheck | None = None
     transform: Transform | None = None

@@ -19,6 +19,10 @@ class SharedStateError(TurnError):
     """A shared state can't be used: its key holds something that no worker has written."""
 
 
+class TextTooLargeError(TurnError):
+    """A text is larger than its swarm allows."""
+
+
 class NavigationLoopError(TurnError):
     """The agent to go to was already gone to in this turn."""
 

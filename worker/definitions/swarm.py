@@ -84,11 +84,12 @@ class Swarm:
     def history_window(self) -> int:
         """Return how many of the newest history records a claim must read.
 
-        Tool calls of another agent are hidden from a model but take their place among the newest records.
+        What is hidden from a model, such as tool calls of another agent, takes its place among the newest records.
         """
         keep = max((agent.keep_messages for agent in self.agents), default=0)
         mixed = len(self.agents) > 1 and any(agent.all_tools for agent in self.agents)
-        return (3 * keep if mixed else keep) + 1
+        hidden = mixed or any(agent.history_filter is not None for agent in self.agents)
+        return (3 * keep if hidden else keep) + 1
 
     @cached_property
     def session_ttl_ms(self) -> int:

@@ -22,6 +22,7 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         opens=finished.opens,
         dispose=finished.dispose,
         ttl_ms=finished.session_ttl_ms,
+        history_max=held.swarm.history_max,
         document=finished.document,
         dead_reason=finished.dead_reason or "",
         error=finished.error,

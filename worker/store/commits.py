@@ -57,6 +57,8 @@ class FinishedTurn(NamedTuple):
     wakes: bool = False
     opens: bool = True
     dispose: bool = False
+    #: records that the session's history keeps, where the worker does not keep fewer; 0 = as many as that
+    history_max: int = 0
     #: the new session document, None = unchanged
     document: str | None = None
     dead_reason: str = ""
@@ -85,6 +87,7 @@ class FinishedTurn(NamedTuple):
             self.document is not None,
             self.dead_reason != "",
             self.ttl_ms,
+            self.history_max,
             self.events_flushed,
             len(self.requests),
             len(self.records),

@@ -50,6 +50,7 @@ def shown(turn: OpenTurn, agent: Agent, lines: Sequence[Message]) -> LazyView:
         turn.records,
         agent_name=agent.name,
         keep_messages=agent.keep_messages,
+        wanted=agent.history_filter,
     )
 
 

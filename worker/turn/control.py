@@ -15,6 +15,7 @@ from worker.turn.journal import write
 from worker.turn.navigation import active_agent
 from worker.turn.operator import end_parked
 from worker.turn.port import OpenTurn
+from worker.turn.sizes import check_size
 
 
 async def emit(turn: OpenTurn, body: EmitBody) -> Outcome:
@@ -77,8 +78,10 @@ async def unban(turn: OpenTurn, body: UnbanBody) -> Outcome:
 async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
     """Send an emit or notify from inside a turn; return the refusal if the client gets a ban message instead.
 
-    One that an interrupted attempt of the turn has sent already is not sent again. Raises `Fenced`.
+    One that an interrupted attempt of the turn has sent already is not sent again. Raises `Fenced` and
+    `TextTooLargeError`.
     """
+    check_size(turn, text)
     refused = await check_output(turn, text)
     said = text if refused is None else refused.ban_message
     turn.progress.emitted += 1

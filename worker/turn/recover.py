@@ -11,6 +11,7 @@ from worker.turn.completing import NO_TOOLS, asked, mapped
 from worker.turn.guard import hooked, tell
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
+from worker.turn.sizes import oversize
 
 
 def placeholder(turn: OpenTurn) -> str:
@@ -70,19 +71,12 @@ async def as_read(turn: OpenTurn, agent: Agent, raw: str) -> str:
 
 def plain_fault(turn: OpenTurn, text: str) -> str | None:
     """Return what is wrong with a text of an agent that has no check of its own, None when it is fine."""
-    return _oversize(turn, text) or fault_of(text)
-
-
-def _oversize(turn: OpenTurn, text: str) -> str | None:
-    limit = turn.swarm.output_max_bytes
-    if len(text) * 4 <= limit or len(text.encode("utf-8", "replace")) <= limit:
-        return None
-    return f"output larger than {limit} bytes"
+    return oversize(turn, text) or fault_of(text)
 
 
 async def text_fault(turn: OpenTurn, agent: Agent, text: str) -> str | None:
     """Return what is wrong with a text that the client would read, None when it is fine."""
     if agent.validate is None:
         return plain_fault(turn, text)
-    fault = _oversize(turn, text)
+    fault = oversize(turn, text)
     return fault or await hooked(turn, f"validate of agent {agent.name!r}", None, agent.validate, text)

@@ -25,6 +25,7 @@ from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
 from worker.turn.progress import Batch
+from worker.turn.sizes import oversize
 
 
 class Prepared(NamedTuple):
@@ -134,7 +135,7 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
     began, metrics = monotonic(), turn.port.metrics
     try:
         returned = await _calling(turn, agent, one)
-        text = _text_of(returned)
+        text = _text_of(turn, returned)
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a tool raises is this turn's failure
@@ -180,17 +181,19 @@ async def _output_committed(turn: OpenTurn, batch: Batch, call: ToolCall, return
 
 
 class _NoTextError(Exception):
-    """What a tool returned can't be made text."""
+    """What a tool returned can't be its output."""
 
 
-def _text_of(returned: object) -> str:
-    if isinstance(returned, str):
-        return returned
+def _text_of(turn: OpenTurn, returned: object) -> str:
     try:
-        return dumps(returned)
+        text = returned if isinstance(returned, str) else dumps(returned)
     except (TypeError, ValueError, RecursionError) as error:
         kind = type(returned).__name__
         raise _NoTextError(f"returned {kind}, which is not JSON: return text, or what JSON can hold") from error
+    fault = oversize(turn, text)
+    if fault is not None:
+        raise _NoTextError(f"returned a text {fault}: return less")
+    return text
 
 
 async def _failed(turn: OpenTurn, agent: Agent, one: Prepared, error: Exception) -> str:

@@ -105,3 +105,23 @@ def test_a_lazy_view_shows_lines_then_window_then_turn_and_does_not_grow() -> No
     assert len(seen) == 3
     assert seen[-1].content == "two"
     assert [m.content for m in reversed(seen)] == ["two", "one", "be kind"]
+
+
+@given(histories, names, st.integers(0, 20))
+def test_a_filter_chooses_among_all_that_is_no_system_message(records: list[Message], agent: str, keep: int) -> None:
+    seen = view(records, agent, keep, lambda message: message.role == "user")
+    assert all(message.role in ("user", "system") for message in seen)
+    assert [m for m in seen if m.role == "system"] == [m for m in view(records, agent, keep) if m.role == "system"]
+
+
+@given(histories, names)
+def test_a_filter_that_lets_all_pass_shows_the_tool_calls_of_others_in_pairs(
+    records: list[Message], agent: str
+) -> None:
+    seen = view(records, agent, 1000, lambda _: True)
+    assert {c.id for m in seen for c in m.tool_calls} == {m.tool_call_id for m in seen if m.role == "tool"}
+
+
+@given(histories, names, st.integers(0, 20))
+def test_a_filter_that_raises_keeps_the_message(records: list[Message], agent: str, keep: int) -> None:
+    assert view(records, agent, keep, lambda _: 1 / 0 > 1) == view(records, agent, keep, lambda _: True)

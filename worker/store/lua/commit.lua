@@ -21,7 +21,7 @@
   ARGV[4]  grace_ms       int     idle keys live this much longer than the session's TTL
   ARGV[5]  result_ttl_ms  int     how long terminal replies are kept
   ARGV[6]  outbox_max     int     about how many items an outbox keeps
-  ARGV[7]  history_max    int     how many records a history keeps
+  ARGV[7]  history_max    int     how many records a history keeps at most
   ARGV[8]  events_max     int     about how many turns the events stream keeps; 0 = no stream
   ARGV[9]  dead_max       int     about how many dead letters are kept
   ARGV[10] items          int     how many items follow, each: see includes/commit_items.lua

@@ -7,33 +7,39 @@ from pydantic import JsonValue
 from schemas.requests import Mode
 from worker.turn import commits
 from worker.turn.handle.identity import Identity
+from worker.turn.sizes import check_size
 
 
 class Committing(Identity):
-    """Writes history that no model answers."""
+    """Writes history that no model answers; a text that is too large raises `TextTooLargeError`."""
 
     __slots__ = ()
 
     async def commit_user_message(self, message: str, mode: str = "user") -> None:
         """Add a user message to the history; nothing answers it. Raises `ValueError` unless `mode` is user or tool."""
         mode = Mode(mode).value
+        check_size(self._turn, message)
         await commits.commit_message(self._turn, "user", message, mode)
 
     async def commit_system_message(self, message: str) -> None:
         """Add a system message for the active agent to the history."""
+        check_size(self._turn, message)
         await commits.commit_message(self._turn, "system", message)
 
     async def commit_developer_message(self, message: str) -> None:
         """Add a developer message to the history."""
+        check_size(self._turn, message)
         await commits.commit_message(self._turn, "developer", message)
 
     async def commit_assistant_message(self, message: str) -> None:
         """Add an answer to the history that no model gave."""
+        check_size(self._turn, message)
         await commits.commit_message(self._turn, "assistant", message)
 
     async def commit_tool_output(self, tool_id: str, content: str) -> None:
         """Add the output of a tool call to the history."""
         owner = self._agent_name if tool_id == self._call_id else ""
+        check_size(self._turn, content)
         await commits.commit_tool_output(self._turn, tool_id, content, owner)
 
     async def commit_tool_request(self, requests: Sequence[tuple[str, Mapping[str, JsonValue]]]) -> list[str]:

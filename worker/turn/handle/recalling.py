@@ -23,7 +23,7 @@ class Recalling(Identity):
         turn, agent = self._turn, active_agent(self._turn)
         lines = turn.progress.lines.get(agent.name, ()) if agent.fixed_lines is None else agent.fixed_lines
         records = map(message_of, chain(turn.session.shown_history(turn.records), turn.records))
-        return [*lines, *view(records, agent.name, agent.keep_messages)]
+        return [*lines, *view(records, agent.name, agent.keep_messages, agent.history_filter)]
 
     def user_history(self) -> list[Message]:
         """Return the messages that the client itself wrote."""

@@ -11,7 +11,7 @@ local function read_shape(text)
   for number in string.gmatch(text, '%-?%d+') do
     numbers[#numbers + 1] = tonumber(number)
   end
-  local from_control, releases, opens, dispose, journaled, has_document, is_dead, ttl_ms, first_event, requests, records,
+  local from_control, releases, opens, dispose, journaled, has_document, is_dead, ttl_ms, cap, first_event, requests, records,
     out, events, bans = unpack(numbers)
   local document = 4
   local dead = document + has_document
@@ -23,6 +23,7 @@ local function read_shape(text)
   return {
     from_control = from_control > 0, wakes = from_control == 2, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,
     journaled = journaled == 1, due = integer(now_ms + ttl_ms), life_ms = integer(ttl_ms + grace_ms),
+    history_max = cap > 0 and math.min(cap, history_max) or history_max,
     requests = requests, records = records, out = out, events = events, bans = bans, skip_events = first_event,
     document = has_document == 1 and document, dead = is_dead == 1 and dead, first_request = first_request,
     first_record = first_record, first_out = first_out, first_event = first_of_events, first_ban = first_ban,

@@ -66,6 +66,7 @@ local function write_history(item)
   for from = first, first + count - 1, 1000 do
     length = call('RPUSH', session.history_key, unpack(ARGV, from, math.min(from + 999, first + count - 1)))
   end
+  local history_max = item.shape.history_max
   if length > history_max then
     call('LTRIM', session.history_key, -history_max, -1)
     length = history_max
