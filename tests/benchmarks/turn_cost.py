@@ -9,6 +9,7 @@ from worker import Agent, Policy, SessionInfo, Swarm
 from worker.completions import EchoCompletion
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session
+from worker.observe.metrics import Metrics
 from worker.turn.corridor import open_turn, take_turn
 from worker.turn.port import OpenTurn
 
@@ -18,6 +19,8 @@ ROUNDS = 5
 
 class SilentPort:
     """A lane that has nothing to do."""
+
+    metrics = Metrics()
 
     async def flush(self, turn: OpenTurn) -> None:
         """Send nothing."""
