@@ -106,6 +106,17 @@ def test_a_redis_that_is_gone_is_69_in_one_line(verb: tuple[str, ...]) -> None:
     assert "canary" not in ended.stderr
 
 
+@pytest.mark.parametrize("verb", [("queues",), ("dead", "ls"), ("check", "--redis-url", "{url}")], ids=" ".join)
+async def test_a_namespace_that_somebody_overwrote_is_named(
+    redis: redis_asyncio.Redis, redis_url: str, verb: tuple[str, ...]
+) -> None:
+    await redis.hset("swarmline:meta", mapping={"protocol": "1", "shards": "many"})
+    ended = run(*(word.format(url=redis_url) for word in verb), SWARMLINE_REDIS_URL=redis_url)
+    assert ended.returncode in (1, 78)
+    assert "swarmline:meta holds no number of shards" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -100,6 +100,15 @@ async def test_a_namespace_that_another_worker_makes_just_now_is_none(link: Link
     assert (await found(link, "namespace")).verdict is Verdict.OK
 
 
+@pytest.mark.unguarded_keyspace  # the wrong type is the point
+async def test_a_namespace_that_somebody_overwrote_is_a_fault(link: Link, redis: redis_asyncio.Redis) -> None:
+    await redis.hset("swarmline:meta", mapping={"protocol": "1", "shards": "many"})
+    assert "restore the field `shards`" in (await found(link, "shards")).remedy
+    await redis.delete("swarmline:meta")
+    await redis.set("swarmline:meta", "x")
+    assert (await found(link, "namespace")).verdict is Verdict.FAIL
+
+
 @pytest.mark.parametrize("stream", ["requests", "bell", "events"])
 async def test_a_clock_behind_its_own_entries_was_put_back(link: Link, redis: redis_asyncio.Redis, stream: str) -> None:
     later = await now_ms(redis) + HOUR_MS

@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from schemas.keyspace import ShardKeys, meta_key
+from schemas.keyspace import ShardKeys
 from worker.cli.options import AsJson, Namespace
-from worker.errors import ConfigurationError, QueueUnavailable
+from worker.errors import ConfigurationError, ProtocolMismatch, QueueUnavailable
 from worker.settings import Settings, load_settings
 from worker.store.link import Link
+from worker.store.setup import shard_count
 
 TIMEOUT_S = 3.0
 #: an address to listen on -> the address to ask
@@ -70,13 +71,15 @@ async def ask_redis(url: str, namespace: str) -> tuple[bool, str]:
         live = await _workers_live(link, namespace)
     except QueueUnavailable as error:
         return False, f"Redis does not answer: {error}"
+    except ProtocolMismatch as error:
+        return False, str(error)
     finally:
         await link.close()
     return live > 0, f"{live} {'worker' if live == 1 else 'workers'} live in namespace {namespace}"
 
 
 async def _workers_live(link: Link, namespace: str) -> int:
-    shards = int(await link.command("HGET", meta_key(namespace), "shards") or 0)
+    shards = await shard_count(link, namespace)
     seconds, micros = await link.command("TIME")
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     keys = [ShardKeys(namespace, shard).workers for shard in range(shards)]

@@ -141,7 +141,14 @@ async def _rights(subject: str, link: Link, needs: Iterable[Iterable[Need]]) -> 
 
 async def namespace(link: Link, demands: Demands) -> list[Finding]:
     """Compare how the namespace was made with how this worker is set."""
-    protocol, shards = await link.command("HMGET", meta_key(demands.namespace), "protocol", "shards")
+    key = meta_key(demands.namespace)
+    try:
+        protocol, shards = await link.command("HMGET", key, "protocol", "shards")
+    except QueueUnavailable as error:
+        if "WRONGTYPE" not in str(error):
+            raise
+        what = f"the key {key} is no hash, so it was not written by a worker"
+        return [Finding("namespace", Verdict.FAIL, what, "use another SWARMLINE_NAMESPACE, or delete that key")]
     if protocol is None or shards is None:  # another worker may be making it right now
         return [Finding("namespace", Verdict.OK, f"{demands.namespace!r} is not made yet; the first worker makes it")]
     faults = list(namespace_faults(demands.namespace, demands.shards, _text(protocol), _text(shards)))
@@ -158,6 +165,8 @@ def namespace_faults(name: str, wanted_shards: int, protocol: str, shards: str) 
     if shards != str(wanted_shards):
         what = f"namespace {name!r} was created with {shards} shards, this worker is set to {wanted_shards}"
         remedy = f"set SWARMLINE_SHARDS={shards}; the number can't be changed later"
+        if not shards.isdigit():
+            remedy = f"no worker wrote that: restore the field `shards` of {meta_key(name)} as it was"
         yield Finding("shards", Verdict.FAIL, what, remedy)
 
 

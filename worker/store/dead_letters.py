@@ -7,9 +7,10 @@ from uuid import uuid4
 
 from schemas.dead_letters import DeadLetter, from_dead_fields, redrive_fields, redrive_id
 from schemas.errors import BadItem
-from schemas.keyspace import ShardKeys, meta_key
+from schemas.keyspace import ShardKeys
 from schemas.names import is_client_id, is_request_id, shard_of
 from worker.store.link import Answer, Link
+from worker.store.setup import shard_count
 
 _PAGE: Final = 200
 _REDRIVEN: Final = re.compile(r"(.+)\.r(\d{1,6})")
@@ -38,8 +39,7 @@ class Graveyard:
 
     async def shards(self) -> int:
         """Return the number of shards of the namespace, 1 as long as no worker has made it."""
-        found = await self._link.command("HGET", meta_key(self._namespace), "shards")
-        return int(found or 1)
+        return await shard_count(self._link, self._namespace)
 
     async def newest_first(self, shard: int, *, before: str = "+") -> AsyncIterator[Buried]:
         """Yield the dead letters of one shard, all or those up to the entry id or time `before`."""

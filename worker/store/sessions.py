@@ -6,11 +6,12 @@ from typing import Final, NamedTuple
 from pydantic import JsonValue
 from pydantic_core import from_json
 
-from schemas.keyspace import ShardKeys, meta_key, sid_of, split_sid
+from schemas.keyspace import ShardKeys, sid_of, split_sid
 from schemas.names import shard_of
 from worker.core.request import AdmittedRequest
 from worker.store.claims import parse_record
 from worker.store.link import Answer, Link
+from worker.store.setup import shard_count
 
 #: keys that one SCAN looks at, and entries of a list or stream that one call reads
 _PAGE: Final = 1000
@@ -42,8 +43,8 @@ class Sessions:
 
     async def shards(self) -> list[ShardKeys]:
         """Return the shards of the namespace, one as long as no worker has made it."""
-        found = await self._link.command("HGET", meta_key(self._namespace), "shards")
-        return [ShardKeys(self._namespace, shard) for shard in range(int(found or 1))]
+        count = await shard_count(self._link, self._namespace)
+        return [ShardKeys(self._namespace, shard) for shard in range(count)]
 
     async def scan(self, keys: ShardKeys, cursor: str, *, swarm: str = "*", client: str = "*") -> tuple[str, list[str]]:
         """Return the next cursor and the sids of one page of a shard; cursor "0" begins, and ends.

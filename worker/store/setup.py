@@ -87,3 +87,11 @@ async def agree_on_namespace(link: Link, namespace: str, shards: int) -> None:
     faults = list(namespace_faults(namespace, shards, protocol.decode(), found_shards.decode()))
     if faults:
         raise ProtocolMismatch(*map(str, faults))
+
+
+async def shard_count(link: Link, namespace: str) -> int:
+    """Return the number of shards of a namespace, 1 as long as no worker has made it; raises `ProtocolMismatch`."""
+    found = await link.command("HGET", meta_key(namespace), "shards")
+    if found is not None and not found.isdigit():
+        raise ProtocolMismatch(f"{meta_key(namespace)} holds no number of shards: it was not written by a worker")
+    return int(found or 1)
