@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+SETTLES_WITHIN_S = 60.0
+
 Minutes = Annotated[float, typer.Option("--minutes", help="How long faults happen.", min=0.05, max=10_000)]
 Seed = Annotated[
     int | None, typer.Option("--seed", help="The seed replays its schedule of faults.", show_default=False)
@@ -63,6 +65,7 @@ def simulate(
         lease_s=lease_s,
         pace_s=pace_s,
         faults=None if faults is None else tuple(faults.split(",")),
+        settle_s=max(SETTLES_WITHIN_S, minutes * 60),  # what was held up by the faults takes as long as they did
     )
     drawn = draw(plan)
     if schedule:
