@@ -1,5 +1,7 @@
 """What a tool knows of the batch that its call belongs to, and what becomes of the batch."""
 
+import json
+
 from tests.turn.recording import Stage, agent, answering, records_of, reply_of, swarm_of
 from worker import CompletionMessage, CompletionRequest, Policy, SessionInfo, ToolCall, Turn, tool
 from worker.completions import EchoCompletion, ScriptedCompletion
@@ -109,3 +111,18 @@ async def test_a_fault_inside_a_tool_call_is_still_there_when_the_call_is_not_ma
     repeated = reply_of(await take_turn(turn))
     assert (reply.status, repeated.status) == ("failed", "failed")
     assert made == ["ask"]
+
+
+async def test_a_user_message_that_a_tool_commits_carries_the_payload_given_or_that_of_the_turn() -> None:
+    @tool
+    async def note(turn: Turn) -> str:
+        await turn.commit_user_message("one", payload={"of": "the message"})
+        await turn.commit_user_message("two")
+        await turn.commit_user_message("three", "tool")
+        return "noted"
+
+    script = ScriptedCompletion([ToolCall("1", "note"), "done"])
+    stage = Stage(swarm_of(agent("a", script, tools=[note])))
+    finished = await stage.send("execute", message="hi", payload={"of": "the turn"})
+    payloads = {record["content"]: record.get("payload") for record in map(json.loads, finished.records)}
+    assert [payloads[name] for name in ("one", "two", "three")] == [{"of": "the message"}, {"of": "the turn"}, None]

@@ -82,8 +82,11 @@ class Turn(TurnFacts, Protocol):
         """Go back to the agent that was active before; False when that is the active one; raises as `change_agent`."""
         ...
 
-    async def commit_user_message(self, message: str, mode: str = "user") -> None:
-        """Add a user message to the history; nothing answers it. Raises `ValueError` unless `mode` is user or tool."""
+    async def commit_user_message(self, message: str, mode: str = "user", payload: JsonValue = None) -> None:
+        """Add a user message to the history; nothing answers it. Raises `ValueError` unless `mode` is user or tool.
+
+        Of mode user it carries the payload given, else that of the turn.
+        """
         ...
 
     async def commit_system_message(self, message: str) -> None:

@@ -38,12 +38,13 @@ def push(turn: OpenTurn, message: Message) -> None:
     events.pushed(turn, message.agent_name, record)
 
 
-def push_user(turn: OpenTurn, content: str, agent_name: str, mode: str) -> None:
-    """Add a user message; what the client itself wrote carries the payload of its request."""
-    if turn.payload is None or mode != "user":
+def push_user(turn: OpenTurn, content: str, agent_name: str, mode: str, payload: JsonValue = None) -> None:
+    """Add a user message; what the client itself wrote carries the payload of its request, or the one given."""
+    carried = turn.payload if payload is None else payload
+    if carried is None or mode != "user":
         push_text(turn, "user", content, agent_name, mode)
     else:
-        push(turn, Message("user", content, agent_name, mode, payload=turn.payload))
+        push(turn, Message("user", content, agent_name, mode, payload=carried))
     turn.progress.question, turn.progress.question_at = content, len(turn.records)
 
 
@@ -65,7 +66,9 @@ def _on_message(callbacks: AgentCallbacks, role: str) -> OnText | None:
             return callbacks.on_assistant_message
 
 
-async def commit_message(turn: OpenTurn, role: str, message: str, mode: str = "tool") -> None:
+async def commit_message(
+    turn: OpenTurn, role: str, message: str, mode: str = "tool", payload: JsonValue = None
+) -> None:
     """Add a message that no model answers; `role` is user, system, developer or assistant."""
     agent, content = _resolved(turn), message.strip()
     if agent.operator is not None:
@@ -75,7 +78,7 @@ async def commit_message(turn: OpenTurn, role: str, message: str, mode: str = "t
     if callback is not None:
         await tell(turn, agent.name, callback, content)
     if role == "user":
-        push_user(turn, content, agent.name, mode)
+        push_user(turn, content, agent.name, mode, payload)
     else:
         push_text(turn, role, content, agent.name, mode)
     if role == "system":

@@ -15,11 +15,11 @@ class Committing(Identity):
 
     __slots__ = ()
 
-    async def commit_user_message(self, message: str, mode: str = "user") -> None:
+    async def commit_user_message(self, message: str, mode: str = "user", payload: JsonValue = None) -> None:
         """Add a user message to the history; nothing answers it. Raises `ValueError` unless `mode` is user or tool."""
         mode = Mode(mode).value
         check_size(self._turn, message)
-        await commits.commit_message(self._turn, "user", message, mode)
+        await commits.commit_message(self._turn, "user", message, mode, payload)
 
     async def commit_system_message(self, message: str) -> None:
         """Add a system message for the active agent to the history."""
