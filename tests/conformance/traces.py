@@ -34,6 +34,22 @@ async def ask(turn: Turn) -> None:
     await turn.execute("and now?")
 
 
+@tool
+async def visit(turn: Turn) -> str:
+    """Count the visits, and forget them."""
+    visits = turn.state("visits")
+    await visits.set(lambda old: (old if isinstance(old, int) else 0) + 1)
+    await visits.get()
+    await visits.clear()
+    return "visited"
+
+
+@tool
+async def give_in(turn: Turn) -> None:
+    """Cancel the turn from inside."""
+    await turn.cancel_output()
+
+
 def _answer(door: Door) -> Callable[[Any], Any]:
     async def answer(request: Any) -> Any:
         newest = request.messages[-1]
@@ -44,7 +60,7 @@ def _answer(door: Door) -> Callable[[Any], Any]:
                 return await door.model(request)
             case "fail":
                 raise RuntimeError
-            case "look" | "speak" | "ask" as name:
+            case "look" | "speak" | "ask" | "visit" | "give_in" as name:
                 return call(name)
             case "nothing":
                 return ""
@@ -64,7 +80,7 @@ def traced(door: Door) -> Swarm:
         validate_output=lambda text, _session: "rude" not in text,
         ban_message="Stay polite.",
     )
-    first = agent("a", completion=Model(_answer(door)), tools=[look, speak, ask], handoffs=["b"])
+    first = agent("a", completion=Model(_answer(door)), tools=[look, speak, ask, visit, give_in], handoffs=["b"])
     return swarm(first, agent("b", echo), policies=[policy], bus="all")
 
 
@@ -80,6 +96,15 @@ def after_a_message(kind: str, fields: dict[str, str | int] | None = None, **bod
     async def scenario(client: Client, _door: Door, _url: str) -> list[str]:
         await client.ask("hi")
         await client.do(kind, fields={"requestId": "r-1"} | (fields or {}), **body)
+        return ["r-1"]
+
+    return scenario
+
+
+def after_a_ban(kind: str, **body: Any) -> Scenario:
+    async def scenario(client: Client, _door: Door, _url: str) -> list[str]:
+        await client.do("ban", policyName="polite")
+        await client.do(kind, fields={"requestId": "r-1"}, **body)
         return ["r-1"]
 
     return scenario
@@ -114,6 +139,8 @@ SCENARIOS: Final = MappingProxyType(
         "tool-call": one_request("execute", message="look"),
         "tool-that-executes": one_request("execute", message="ask"),
         "tool-that-emits": one_request("execute", message="speak"),
+        "tool-that-changes-a-state": one_request("execute", message="visit"),
+        "tool-that-cancels": one_request("execute", message="give_in"),
         "hand-off": one_request("execute", message="go"),
         "run": one_request("run", message="hi"),
         "complete": one_request("complete", message="hi"),
@@ -131,10 +158,14 @@ SCENARIOS: Final = MappingProxyType(
         "emit": after_a_message("emit", message="hello"),
         "refused-emit": after_a_message("emit", message="rude"),
         "ban": after_a_message("ban", policyName="polite"),
+        "unban": after_a_ban("unban", policyName="polite"),
+        "refused-by-a-ban": after_a_ban("execute", message="hi"),
+        "notify": after_a_message("notify", message="hello"),
         "cancel-without-a-turn": after_a_message("cancel-output"),
         "cancel": during_a_turn("cancel-output"),
         "emit-during-a-turn": during_a_turn("emit", message="a human says hello"),
         "interrupt": during_a_turn("execute", {"whenBusy": "interrupt"}, message="hi"),
+        "rollback": during_a_turn("execute", {"whenBusy": "rollback"}, message="hi"),
         "dispose-by-request": after_a_message("dispose"),
         "dispose-by-force": during_a_turn("dispose", {"force": 1}),
         "dispose-by-ttl": _by_ttl,
