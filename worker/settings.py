@@ -2,13 +2,23 @@
 
 import difflib
 import os
+import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from schemas.names import is_namespace
 from worker.errors import ConfigurationError
@@ -54,14 +64,32 @@ def _rising(bounds: tuple[float, ...]) -> tuple[float, ...]:
     return bounds
 
 
+def _levels(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    pairs = [part.strip().split("=") for part in value.split(",")]
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - a name and a level
+        message = "should look like worker.lane=DEBUG,arq=INFO"
+        raise ValueError(message)
+    return dict(pairs)
+
+
 RedisUrl = Annotated[SecretStr, AfterValidator(_checked_url)]
 Buckets = Annotated[tuple[float, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_rising)]
+Level = Annotated[LogLevel, BeforeValidator(_upper)]
+Levels = Annotated[dict[str, Level], NoDecode, BeforeValidator(_levels)]
 
 
 class Settings(BaseSettings):
     """Everything that can be set from outside; each field is SWARMLINE_<FIELD> in the environment."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid")
+
+    # where settings come from, besides the environment
+    config_file: Path | None = Field(None, description="a TOML file with settings; names in lower case, no prefix")
+    secrets_dir: Path | None = Field(
+        None, description="a directory with one file for each setting, as Docker secrets are"
+    )
 
     # where
     redis_url: RedisUrl = Field(SecretStr("redis://localhost:6379/0"), description="Redis; else `REDIS_URL` is read")
@@ -101,12 +129,16 @@ class Settings(BaseSettings):
     health_stall_s: float = Field(10.0, gt=0, description="/livez fails after so long without a claim cycle")
     wait_buckets_s: Buckets | None = Field(None, description="other buckets for queue wait and end-to-end time")
     turn_buckets_s: Buckets | None = Field(None, description="other buckets for the duration of turns")
-    log_level: Annotated[LogLevel, BeforeValidator(_upper)] = Field("INFO", description="lowest level that is logged")
+    log_level: Level = Field("INFO", description="lowest level that is logged")
+    log_levels: Levels | None = Field(
+        None, description="other levels for modules and what is below them: `worker.lane=DEBUG,arq=INFO`"
+    )
     log_format: LogFormat = Field("auto", description="auto = console on a terminal, else json")
     log_contents: bool = Field(
         False, description="let the log repeat contents: texts of exceptions, DEBUG lines of other libraries"
     )
     tracing: bool = Field(False, description="send spans to an OTLP receiver, which the OTEL_* variables name")
+    log_client_ids: bool = Field(True, description="client ids in log lines; else a hash of each")
     log_turns: bool = Field(True, description="one line for each finished turn, at INFO")
 
     @model_validator(mode="after")
@@ -131,19 +163,73 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic-settings calls by these names
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the command line first, then SWARMLINE_ names, then REDIS_URL; no files."""
+        """Read the command line first, then SWARMLINE_ names, secrets, the file, and REDIS_URL at last."""
+        places = Places.of_environment()
         url = os.environ.get(PLAIN_REDIS_URL)
-        plain = InitSettingsSource(settings_cls, {"redis_url": url} if url else {})
-        return init_settings, env_settings, plain
+        known = {name: value for name, value in places.file.items() if name in cls.model_fields}
+        file, plain = (
+            InitSettingsSource(settings_cls, cast("dict[str, Any]", values))
+            for values in (known, {"redis_url": url} if url else {})
+        )
+        secrets = [SecretsSettingsSource(settings_cls, places.secrets_dir)] if places.secrets_dir else []
+        return init_settings, env_settings, *secrets, file, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What settings may come from besides the environment; `faults` says what can't be used."""
+
+    config_file: Path | None
+    secrets_dir: Path | None
+    file: Mapping[str, object]
+    faults: tuple[str, ...]
+
+    @classmethod
+    def of_environment(cls) -> Self:
+        """Look where the environment says."""
+        config_file, secrets_dir = _path_in("CONFIG_FILE"), _path_in("SECRETS_DIR")
+        faults: list[str] = []
+        file: Mapping[str, object] = {}
+        if secrets_dir and not secrets_dir.is_dir():
+            faults.append(f"{PREFIX}SECRETS_DIR: there is no directory {secrets_dir}")
+            secrets_dir = None
+        if config_file:
+            try:
+                file = tomllib.loads(config_file.read_text(encoding="utf-8"))
+            except OSError as error:
+                faults.append(f"{PREFIX}CONFIG_FILE: {config_file} can't be read ({error.strerror})")
+            except ValueError as error:
+                faults.append(f"{config_file}: not TOML: {error}")
+        return cls(config_file, secrets_dir, file, tuple(faults))
+
+    def secret(self, field: str) -> Path | None:
+        """Return the file that holds a setting, if there is one."""
+        files = self.secrets_dir.iterdir() if self.secrets_dir else ()
+        return next((path for path in files if path.name.upper() == PREFIX + field.upper()), None)
+
+    def names(self) -> Iterator[tuple[str, str]]:
+        """Yield (where, name of a variable) of everything that is set and could be meant for us."""
+        for name in sorted(os.environ):
+            yield name, name.upper()
+        for path in sorted(self.secrets_dir.iterdir()) if self.secrets_dir else ():
+            yield str(path), path.name.upper()
+        for name in self.file:
+            yield f"{self.config_file}: {name}", PREFIX + name.upper()
+
+
+def _path_in(name: str) -> Path | None:
+    text = next((value for key, value in os.environ.items() if key.upper() == PREFIX + name and value), None)
+    return Path(text) if text else None
 
 
 def load_settings(options: Mapping[str, object] | None = None) -> Settings:
-    """Build the settings from command-line options (None = not given) over the environment.
+    """Build the settings from command-line options (None = not given) over the environment, secrets and a file.
 
     Raises ConfigurationError that names all faults at once, unknown SWARMLINE_ names among them.
     """
     given = {name: value for name, value in (options or {}).items() if value is not None}
-    faults = list(_unknown_names())
+    places = Places.of_environment()
+    faults = [*places.faults, *_unknown_names(places)]
     try:
         settings = Settings(**cast("dict[str, Any]", given))
     except ValidationError as error:
@@ -161,24 +247,29 @@ def hand_down_redis_url(url: str) -> None:
 
 
 def source_of(field: str, options: Mapping[str, object] | None = None) -> str:
-    """Return where the value of a field comes from: `command line`, the name of a variable, or `default`."""
+    """Return where the value of a field comes from: `command line`, a variable, a file, or `default`."""
     if (options or {}).get(field) is not None:
         return "command line"
     variable = PREFIX + field.upper()
     if any(name.upper() == variable and value for name, value in os.environ.items()):
         return variable
+    places = Places.of_environment()
+    if secret := places.secret(field):
+        return str(secret)
+    if field in places.file:
+        return f"{places.config_file}: {field}"
     if field == "redis_url" and os.environ.get(PLAIN_REDIS_URL):
         return PLAIN_REDIS_URL
     return "default"
 
 
-def _unknown_names() -> Iterator[str]:
+def _unknown_names(places: Places) -> Iterator[str]:
     known = [PREFIX + field.upper() for field in Settings.model_fields]
-    for name in sorted(os.environ):
-        ours = name.upper().startswith(PREFIX) and not name.upper().startswith(TEST_PREFIX)
-        if ours and name.upper() not in known:
-            nearest = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.0)[0]
-            yield f"{name}: no such setting; the nearest name is {nearest}"
+    for where, name in places.names():
+        ours = name.startswith(PREFIX) and not name.startswith(TEST_PREFIX)
+        if ours and name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            yield f"{where}: no such setting; the nearest name is {nearest}"
 
 
 def _faults(error: ValidationError, given: Mapping[str, object]) -> Iterator[str]:

@@ -28,7 +28,7 @@ from worker.observe.build import build_info
 from worker.observe.catalogue import Buckets
 from worker.observe.exposition import Exposition
 from worker.observe.health import Health
-from worker.observe.logs import Logs
+from worker.observe.logs import LogRules, Logs
 from worker.observe.metrics import Metrics
 from worker.observe.server import MetricsServer, Pages
 from worker.observe.sheet import Sheet
@@ -156,12 +156,15 @@ def demands_of(settings: Settings) -> Demands:
 
 
 def _observers(settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
-    logs = Logs(
+    rules = LogRules(
         level=settings.log_level,
+        levels=settings.log_levels,
         log_format=settings.log_format,
         turns=settings.log_turns,
         contents=settings.log_contents,
+        client_ids=settings.log_client_ids,
     )
+    logs = Logs(rules)
     logs.set_up(worker_id=worker_id)
     sheet = Sheet(sheet_fd)
     metrics = Metrics(sheet, buckets=Buckets.of_settings(settings.wait_buckets_s, settings.turn_buckets_s))

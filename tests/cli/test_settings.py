@@ -1,5 +1,7 @@
 """Settings come from three places, and every fault in them is named at once."""
 
+from pathlib import Path
+
 import pytest
 
 from worker.errors import ConfigurationError
@@ -99,3 +101,62 @@ def test_a_stall_limit_below_the_lease_is_refused() -> None:
 def test_buckets_are_a_list_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWARMLINE_WAIT_BUCKETS_S", "0.1, 1,10")
     assert load_settings().wait_buckets_s == (0.1, 1.0, 10.0)
+
+
+def test_what_the_environment_does_not_say_may_stand_in_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    secrets, file = tmp_path / "secrets", tmp_path / "worker.toml"
+    secrets.mkdir()
+    (secrets / "swarmline_redis_url").write_text("redis://secret:1\n")
+    (secrets / "SWARMLINE_NAMESPACE").write_text("secret")
+    (secrets / "of-somebody-else").write_text("x")
+    file.write_text(
+        'redis_url = "redis://file:1"\nnamespace = "file"\nlease_s = 15.0\nshards = 3\nwait_buckets_s = [1, 2]\n'
+    )
+    monkeypatch.setenv("SWARMLINE_SECRETS_DIR", str(secrets))
+    monkeypatch.setenv("SWARMLINE_CONFIG_FILE", str(file))
+    monkeypatch.setenv("SWARMLINE_NAMESPACE", "environment")
+    monkeypatch.setenv("REDIS_URL", "redis://plain:1")
+    settings = load_settings({"shards": 4})
+    assert (url_of(settings), settings.namespace, settings.lease_s) == ("redis://secret:1", "environment", 15.0)
+    assert (settings.shards, settings.wait_buckets_s) == (4, (1.0, 2.0))
+    assert source_of("redis_url") == str(secrets / "swarmline_redis_url")
+    assert source_of("namespace") == "SWARMLINE_NAMESPACE"
+    assert source_of("lease_s") == f"{file}: lease_s"
+
+
+def test_faults_in_files_are_named_with_the_rest(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "worker.toml").write_text("lease = 15.0\nshards = 0\n")
+    (tmp_path / "swarmline_redis_urll").write_text(f"redis://u:{CANARY}@h")
+    (tmp_path / "swarmline_arq_redis_url").write_text(f"http://u:{CANARY}@h")
+    monkeypatch.setenv("SWARMLINE_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("SWARMLINE_CONFIG_FILE", str(tmp_path / "worker.toml"))
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert sorted(fault.removeprefix(f"{tmp_path}/") for fault in caught.value.faults) == [
+        "swarmline_arq_redis_url: should begin with redis://, rediss:// or unix://",
+        "swarmline_redis_urll: no such setting; the nearest name is SWARMLINE_REDIS_URL",
+        "worker.toml: lease: no such setting; the nearest name is SWARMLINE_LEASE_S",
+        "worker.toml: shards: Input should be greater than or equal to 1",
+    ]
+
+
+@pytest.mark.parametrize(("content", "complaint"), [("a = [", "not TOML"), (None, "can't be read")])
+def test_a_file_that_can_not_be_used_is_a_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, complaint: str
+) -> None:
+    if content is not None:
+        (tmp_path / "worker.toml").write_text(content)
+    monkeypatch.setenv("SWARMLINE_CONFIG_FILE", str(tmp_path / "worker.toml"))
+    monkeypatch.setenv("SWARMLINE_SECRETS_DIR", str(tmp_path / "none"))
+    with pytest.raises(ConfigurationError, match=complaint) as caught:
+        load_settings()
+    assert any("there is no directory" in fault for fault in caught.value.faults)
+
+
+@pytest.mark.parametrize("text", ["worker.lane", "worker.lane=LOUD", "a=b=c"])
+def test_levels_of_modules_are_pairs(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SWARMLINE_LOG_LEVELS", text)
+    with pytest.raises(ConfigurationError, match="SWARMLINE_LOG_LEVELS"):
+        load_settings()
+    monkeypatch.setenv("SWARMLINE_LOG_LEVELS", "worker.lane=debug, arq=INFO")
+    assert load_settings().log_levels == {"worker.lane": "DEBUG", "arq": "INFO"}

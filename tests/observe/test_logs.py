@@ -8,10 +8,16 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from worker.observe.logs import QUIET_LOGGERS, Logs
+from worker.observe.build import build_info
+from worker.observe.logs import QUIET_LOGGERS, LogRules, Logs
 from worker.observe.redaction import redact_url
+from worker.observe.turn_line import TurnFacts, hashed
 
 CANARY = "hunter2"
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+FACTS = TurnFacts(
+    'al"ice', "support", "r-1", "execute", "3-ab", 1, 7, "triage", "completed", "", 0.5, 0.01234567, traceparent=""
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,40 +38,50 @@ def logged(stream: io.StringIO) -> list[dict[str, object]]:
 
 def set_up(**options: object) -> tuple[Logs, io.StringIO]:
     stream = io.StringIO()
-    logs = Logs(stream=stream, **options)  # pyright: ignore[reportArgumentType]
+    logs = Logs(LogRules(**options), stream)  # pyright: ignore[reportArgumentType]
     logs.set_up(worker_id="w-1")
     return logs, stream
 
 
 def test_a_finished_turn_is_one_line_with_everything_to_find_it_by() -> None:
     logs, stream = set_up()
-    logs.turn_line()("alice", "support", "r-1", "3-ab", "completed", 0.01234567)
+    logs.turn_line()(FACTS._replace(traceparent=f"00-{TRACE}-{SPAN}-01", error="agent_error"))
     (line,) = logged(stream)
     assert line.pop("ts")
     assert line == {
         "level": "info",
-        "event": "turn_finished",
+        "service": "swarmline",
+        "version": build_info()["version"],
         "worker_id": "w-1",
-        "client_id": "alice",
+        "event": "turn_finished",
+        "client_id": 'al"ice',
         "swarm_name": "support",
         "request_id": "r-1",
+        "kind": "execute",
         "fence": "3-ab",
+        "attempt": 1,
+        "turn": 7,
+        "agent_name": "triage",
         "outcome": "completed",
+        "wait_s": 0.5,
         "duration_s": 0.012346,
+        "error": "agent_error",
+        "trace_id": TRACE,
+        "span_id": SPAN,
     }
 
 
 @pytest.mark.parametrize("options", [{"turns": False}, {"level": "WARNING"}])
 def test_turns_are_not_logged_when_nobody_asked(options: dict[str, object]) -> None:
     logs, stream = set_up(**options)
-    logs.turn_line()("alice", "support", "r-1", "3-ab", "completed", 0.01)
+    logs.turn_line()(FACTS)
     assert stream.getvalue() == ""
 
 
 def test_the_console_form_shows_the_same_turn_to_people() -> None:
     logs, stream = set_up(log_format="console")
-    logs.turn_line()("alice", "support", "r-1", "3-ab", "completed", 0.01)
-    assert all(word in stream.getvalue() for word in ("turn_finished", "alice", "r-1", "completed"))
+    logs.turn_line()(FACTS)
+    assert all(word in stream.getvalue() for word in ("turn_finished", 'al"ice', "r-1", "completed"))
 
 
 def test_lines_of_other_libraries_have_our_form() -> None:
@@ -131,3 +147,39 @@ def test_clients_of_models_write_no_line_for_each_request_at_any_level(name: str
     logging.getLogger(name).info("HTTP Request: POST /v1/chat/completions %s", CANARY)
     logging.getLogger(f"{name}._base_client").debug(CANARY)
     assert logged(stream) == []
+
+
+@pytest.mark.parametrize("traceparent", ["", "rubbish", f'00-{TRACE}-{SPAN}-01","admin":"true'])
+def test_a_trace_that_is_none_leaves_no_mark_in_the_line(traceparent: str) -> None:
+    logs, stream = set_up()
+    logs.turn_line()(FACTS._replace(traceparent=traceparent))
+    assert not {"trace_id", "admin"} & set(logged(stream)[0])
+
+
+def test_clients_can_be_kept_out_of_the_log() -> None:
+    logs, stream = set_up(client_ids=False)
+    logs.turn_line()(FACTS)
+    structlog.get_logger().warning("commit_refused", sid='support:al"ice', client_id='al"ice')
+    turn, other = logged(stream)
+    assert turn["client_id"] == other["client_id"] == hashed('al"ice')
+    assert other["sid"] == "support:" + hashed('al"ice')
+    assert "ice" not in stream.getvalue().replace("service", "")
+
+
+def test_a_module_can_have_a_level_of_its_own_and_so_can_another_library() -> None:
+    levels = {"worker.lane": "DEBUG", "worker.lane.intake": "ERROR", "somebody": "ERROR"}
+    logs, stream = set_up(level="WARNING", levels=levels)
+    for module in ("worker.lane", "worker.lane.slots", "worker.lane.intake", "worker.store", "worker.lanes"):
+        structlog.get_logger(module).debug("low", module=module)
+        structlog.get_logger(module).warning("high", module=module)
+    logging.getLogger("somebody").warning("other")
+    logs.turn_line()(FACTS)
+    seen = [(line["event"], line["module"]) for line in logged(stream)]
+    assert seen == [
+        ("low", "worker.lane"),
+        ("high", "worker.lane"),
+        ("low", "worker.lane.slots"),
+        ("high", "worker.lane.slots"),
+        ("high", "worker.store"),
+        ("high", "worker.lanes"),
+    ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 from pydantic import SecretStr
@@ -14,9 +15,16 @@ config = typer.Typer(help="Show the settings.", no_args_is_help=True)
 
 REFERENCE_HEAD = """# Settings
 
-Each setting is a variable in the environment; the options of `swarmline worker` win over it. A name that begins with
-`SWARMLINE_` and is not in this table is refused at start, with the nearest name that is. `swarmline config show` prints
-what holds, and where each value comes from. This page is printed by `swarmline config reference`.
+Each setting is a variable in the environment; the options of `swarmline worker` win over it. What the environment does
+not say may stand in files:
+
+* `SWARMLINE_SECRETS_DIR`: a directory with one file for each setting, named as the variable (`swarmline_redis_url` will
+  do): secrets of Docker and Kubernetes, credentials of systemd;
+* `SWARMLINE_CONFIG_FILE`: a TOML file with lines such as `lease_s = 15.0`; secrets win over it.
+
+A name that begins with `SWARMLINE_` and is not in this table is refused at start, with the nearest name that is, and so
+is one in the file; all faults are named at once. `swarmline config show` prints what holds, and where each value comes
+from. This page is printed by `swarmline config reference`.
 
 | variable | default | what it is |
 |---|---|---|
@@ -46,7 +54,7 @@ def shown(value: object) -> object:
     """Return a value as it may be printed: addresses without their passwords."""
     if isinstance(value, SecretStr):
         return redact_url(value.get_secret_value())
-    return value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _reference_rows() -> Iterator[str]:

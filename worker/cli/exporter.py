@@ -20,7 +20,7 @@ def exporter(
 ) -> None:
     """Serve the figures of the whole cluster at /metrics; workers leave them to it while it runs."""
     from worker.housekeeping.exporting import run_exporter
-    from worker.observe.logs import Logs
+    from worker.observe.logs import LogRules, Logs
 
     options = {
         "redis_url": redis_url,
@@ -31,5 +31,7 @@ def exporter(
         "log_level": log_level,
     }
     settings = load_settings(options)
-    Logs(level=settings.log_level, log_format=settings.log_format).set_up(process="exporter")
+    Logs(LogRules(level=settings.log_level, levels=settings.log_levels, log_format=settings.log_format)).set_up(
+        process="exporter"
+    )
     raise typer.Exit(asyncio.run(run_exporter(settings)))

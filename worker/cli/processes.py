@@ -10,7 +10,7 @@ from worker.embedded.orphans import dying_with_parent
 from worker.observe.build import build_info
 from worker.observe.catalogue import Buckets
 from worker.observe.exposition import Exposition
-from worker.observe.logs import Logs
+from worker.observe.logs import LogRules, Logs
 from worker.observe.server import MetricsServer, Pages
 from worker.observe.sheet import Sheet, new_sheet_file
 from worker.observe.siblings import Siblings
@@ -20,7 +20,9 @@ from worker.supervisor import Child, Hooks, Patience, Supervisor
 
 def supervise(application: str, settings: Settings, options: Mapping[str, object], processes: int) -> int:
     """Serve in `processes` child processes, each a fresh interpreter; returns the exit code."""
-    Logs(level=settings.log_level, log_format=settings.log_format).set_up(process="supervisor")
+    Logs(LogRules(level=settings.log_level, levels=settings.log_levels, log_format=settings.log_format)).set_up(
+        process="supervisor"
+    )
     fds = [new_sheet_file() for _ in range(processes)]
     sheets = [Sheet(fd) for fd in fds]
     siblings = Siblings(sheets, stall_s=settings.health_stall_s)

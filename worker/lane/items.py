@@ -34,6 +34,7 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         out=turn.emits[turn.emits_flushed :],
         events=finished.events,
         bans=turn.ban_changes,
+        agent_name=held.session.active_agent,
     )
 
 

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from worker.core.outcome import Refused
+from worker.core.outcome import Failed, Refused
 from worker.lane.held import HeldSession
 from worker.lane.steps import INTERNAL, Ended
 from worker.observe.health import Health
-from worker.observe.logs import TurnLine
 from worker.observe.metrics import Metrics
+from worker.observe.turn_line import TurnFacts, TurnLine
 from worker.store.commits import CommitStatus, FinishedTurn, Source
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Observers:
             self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
             self.metrics.published(len(item.events), len(turn.emits) + 1, int(reply_to != ""))
         is_control = item.source is Source.CONTROL
-        self.turn_line(claimed.client_id, claimed.swarm_name, request_id, claimed.fence, finished.status, duration_s)
+        self.turn_line(_facts(held, item, ended, wait_s, duration_s))
         # What used up no turn of its own, such as an expired request, still names the last one.
         if item.turn == 1 and item.opens and is_turn and not is_control:
             self.metrics.session_opened(claimed.swarm_name)
@@ -66,6 +66,26 @@ class Observers:
         if isinstance(finished.outcome, Refused):
             direction = "output" if finished.records or is_control else "input"
             self.metrics.policy_refused(finished.outcome.policy_name, direction)
+
+
+def _facts(held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> TurnFacts:
+    claimed, (turn, finished) = held.claimed, ended
+    request, outcome = turn.request, finished.outcome
+    return TurnFacts(
+        claimed.client_id,
+        claimed.swarm_name,
+        request.request_id,
+        request.kind,
+        claimed.fence,
+        item.attempts,
+        turn.number,
+        item.agent_name,
+        finished.status,
+        outcome.code if isinstance(outcome, Failed) else "",
+        wait_s,
+        duration_s,
+        request.traceparent,
+    )
 
 
 def _reason(request_id: str, *, is_forced: bool) -> str:

@@ -70,6 +70,8 @@ class FinishedTurn(NamedTuple):
     out: Sequence[str] = ()
     events: Sequence[str] = ()
     bans: Sequence[tuple[str, bool]] = ()
+    #: who was active at the end; for the log alone
+    agent_name: str = ""
 
     def size(self) -> int:
         """Return about how many characters the item takes in a call."""
