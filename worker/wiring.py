@@ -91,14 +91,18 @@ class Stopping:
     def installed(self) -> Generator[None]:
         """Handle SIGTERM, SIGINT, SIGHUP and SIGUSR1 while this is open."""
         loop = asyncio.get_running_loop()
+        handled = [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1]
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._signalled, number)
-        loop.add_signal_handler(signal.SIGHUP, self.begun.set)
         loop.add_signal_handler(signal.SIGUSR1, self.worker.quiet)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else somebody said `nohup`
+            loop.add_signal_handler(signal.SIGHUP, self.begun.set)
+            handled.append(signal.SIGHUP)
         yield
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
+        for number in handled:
             loop.remove_signal_handler(number)
-        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # its own default would end us in the middle of leaving
+        for number in (signal.SIGHUP, signal.SIGUSR1):
+            signal.signal(number, signal.SIG_IGN)  # their default would end us in the middle of leaving
 
     def _signalled(self, number: int) -> None:
         if self.begun.is_set():

@@ -167,12 +167,12 @@ def test_clients_can_be_kept_out_of_the_log() -> None:
 
 
 def test_a_module_can_have_a_level_of_its_own_and_so_can_another_library() -> None:
-    levels = {"worker.lane": "DEBUG", "worker.lane.intake": "ERROR", "somebody": "ERROR"}
+    levels = {"worker.lane": "DEBUG", "worker.lane.intake": "ERROR", "of.another": "ERROR"}
     logs, stream = set_up(level="WARNING", levels=levels)
     for module in ("worker.lane", "worker.lane.slots", "worker.lane.intake", "worker.store", "worker.lanes"):
         structlog.get_logger(module).debug("low", module=module)
         structlog.get_logger(module).warning("high", module=module)
-    logging.getLogger("somebody").warning("other")
+    logging.getLogger("of.another").warning("other")
     logs.turn_line()(FACTS)
     seen = [(line["event"], line["module"]) for line in logged(stream)]
     assert seen == [

@@ -22,6 +22,9 @@ def dying_with_parent(number: int = signal.SIGKILL) -> Callable[[], None] | None
     parent_pid = os.getpid()
 
     def die_with_parent() -> None:
+        # It may be ignored, after `nohup` for example, and a child inherits that.
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
         prctl(PR_SET_PDEATHSIG, number)
         # The parent may have died between the fork and the line above: then no signal ever comes.
         if os.getppid() != parent_pid:
