@@ -7,7 +7,7 @@ from textual.widgets import Static
 
 from worker.top.view import View, advice
 from worker.top.widgets import Line
-from worker.top.words import duration, rate
+from worker.top.words import count, duration, rate
 
 
 class Overview(Vertical):
@@ -30,21 +30,20 @@ class Overview(Vertical):
             return
         cluster, trend = view.cluster, view.trend
         waiting = (cluster.stream_lag or 0) + cluster.ready
-        figures = {
+        newest = {
             "admitted": rate(trend.admitted_per_s),
             "turns": rate(trend.turns_per_s),
             "waiting": f"{waiting:,}",
             "oldest": duration(cluster.oldest_waiting_s * 1000),
         }
-        for name, figure in figures.items():
+        for name, figure in newest.items():
             self.query_one(f"#{name}", Line).show(figure, trend.lines[name])
-        counts = {
-            "held": cluster.held,
-            "ready": cluster.ready,
-            "delayed": cluster.delayed,
-            "idle": cluster.sessions_active,
-            "dead letters": cluster.dead,
-            "shards": len(view.shards),
-        }
-        text = "   ".join(f"{name} [b]{number:,}[/b]" for name, number in counts.items())
-        self.query_one("#figures", Static).update(f"sessions: {text}")
+        figures = [
+            f"{cluster.held:,} held",
+            f"{cluster.ready:,} ready",
+            f"{cluster.delayed:,} delayed",
+            f"{cluster.sessions_active:,} idle sessions",
+            count(cluster.dead, "dead letter"),
+            count(len(view.shards), "shard"),
+        ]
+        self.query_one("#figures", Static).update(" · ".join(figures))
