@@ -94,3 +94,19 @@ async def test_all_faults_are_named_at_once(start_server: StartServer, start_wor
     faults = [line for line in worker.stderr.splitlines() if line]
     subjects = [line.removeprefix("swarmline: ").split(":")[0] for line in faults]
     assert subjects == ["eviction", "persistence", "protocol", "shards"]
+
+
+@pytest.mark.parametrize("listens", ["tcp", "unix"])
+@pytest.mark.parametrize("user", ["somebody:wrong@", ""], ids=["wrong password", "no password"])
+async def test_a_login_that_is_refused_is_78_and_names_the_setting(
+    start_server: StartServer, start_worker: StartWorker, listens: str, user: str
+) -> None:
+    server = start_server(tcp=listens == "tcp")
+    client = redis_asyncio.Redis.from_url(server.url)
+    await client.execute_command("ACL", "SETUSER", "somebody", "on", ">right", "~*", "&*", "+@all")
+    await client.execute_command("ACL", "SETUSER", "default", "off")
+    await client.aclose()
+    worker = start_worker("--redis-url", server.url.replace("://", f"://{user}"))
+    assert await worker.ended() == 78
+    assert "correct user and password in SWARMLINE_REDIS_URL" in worker.stderr
+    assert "wrong@" not in worker.stderr

@@ -62,7 +62,9 @@ def _told_better(error: QueueUnavailable) -> SwarmlineError:
             "name the file of its CA in SWARMLINE_REDIS_URL, ?ssl_ca_certs=FILE, and the host as the certificate does"
         )
         return ConfigurationError(f"connection: Redis' certificate is not accepted ({error}); {remedy}")
-    if isinstance(error.__cause__, AuthenticationError):
+    cause = error.__cause__
+    # over a unix socket redis-py wraps a refused password once more
+    if any(isinstance(one, AuthenticationError) for one in (cause, cause and cause.__cause__)):
         return ConfigurationError(f"connection: {error}; correct user and password in SWARMLINE_REDIS_URL")
     return error
 
