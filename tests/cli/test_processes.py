@@ -119,3 +119,20 @@ async def test_an_exporter_shows_the_cluster_and_workers_leave_it_to_it(
     exporter.send_signal(signal.SIGTERM)
     assert await exporter.ended() == 0
     assert await redis.get(KEYS.sampler) is None
+
+
+async def test_an_exporter_without_redis_says_so_and_finds_all_shards_by_itself(
+    redis: redis_asyncio.Redis, redis_url: str, start_swarmline: Start
+) -> None:
+    lost = start_swarmline("exporter", "--redis-url", "redis://127.0.0.1:1", "--metrics-port", "0")
+    address = (await lost.ready(within_s=40))["metrics"]
+    assert sums(get(address)[1])["swarmline_redis_up"] == 0
+    assert get(address.replace("metrics", "readyz"))[0] == 503
+    assert get(address.replace("metrics", "livez"))[0] == 200
+    await eventually(lambda: "sampler_found_no_redis" in lost.stderr)
+    await redis.hset("swarmline:meta", mapping={"protocol": "1", "shards": "3"})
+    await redis.xadd(ShardKeys("swarmline", 2).dead, {"reason": "malformed"})
+    exporter = start_swarmline("exporter", "--redis-url", redis_url, "--metrics-port", "0")
+    ready = await exporter.ready(within_s=40)
+    assert ready["shards"] == "3"
+    await eventually(lambda: sums(get(ready["metrics"])[1]).get("swarmline_dead_letters") == 1)

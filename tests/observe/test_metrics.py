@@ -8,12 +8,14 @@ import pytest
 
 from tests.observe.scraping import SAMPLE, figures, registry_of, text_of, used
 from worker.observe import levels as levels_module
-from worker.observe.catalogue import Buckets
+from worker.observe.catalogue import COUNTERS, HISTOGRAMS, Buckets
 from worker.observe.metrics import Metrics
 
 #: what counts things and has no unit
 COUNTS = {"slots", "inflight", "processes", "redis_up", "stream_length", "stream_lag", "workers_live", "dead_letters"}
 COUNTS |= {"sessions_active", "sessions_held", "sessions_ready", "sessions_delayed"}
+#: name and the cell with type and labels
+ROW = re.compile(r"^\| `(swarmline_\w+)` \| ([^|]+) \|", re.MULTILINE)
 UNITS = re.compile(r"_(total|seconds|bytes|info)$")
 
 
@@ -135,3 +137,11 @@ def test_the_page_of_metrics_names_all_of_them_and_no_other() -> None:
     served = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
     assert set(re.findall(r"^\| `(swarmline_\w+)`", page, re.MULTILINE)) == served
+
+
+def test_the_page_of_metrics_names_the_labels_of_each() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text()
+    rows = {name: set(re.findall(r"`(\w+)`", cell)) for name, cell in ROW.findall(page)}
+    labels = {f"swarmline_{name}_total": set(counter.labels) for name, counter in COUNTERS.items()}
+    labels |= {f"swarmline_{name}": set(histogram.labels) for name, histogram in HISTOGRAMS.items()}
+    assert {name: rows[name] for name in labels} == labels

@@ -11,7 +11,7 @@ import structlog
 from schemas.keyspace import ShardKeys
 from worker.clock import sleep
 from worker.core.cluster_sample import ClusterSample
-from worker.errors import EXIT_OK
+from worker.errors import EXIT_OK, QueueUnavailable
 from worker.housekeeping.chores import CALLER_ID, Household
 from worker.housekeeping.sampling import Sampler
 from worker.observe.build import build_info
@@ -21,6 +21,8 @@ from worker.observe.metrics import Metrics
 from worker.observe.server import MetricsServer, Pages
 from worker.settings import Settings
 from worker.store.housekeeper import EXPORTER, ShardHousekeeper
+from worker.store.link import Link
+from worker.store.setup import shard_count
 
 BEAT_EVERY_S = 1.0
 
@@ -33,6 +35,8 @@ async def run_exporter(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.set)
+    # One shard too many shows nothing of its own; one that is left out would be missed by nobody.
+    settings = settings.model_copy(update={"shards": max(settings.shards, await _shards_of_namespace(settings))})
     housekeepers = housekeepers_of(settings)
     async with exporting(settings, housekeepers, Metrics()) as address:
         print(f"READY exporter shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
@@ -40,6 +44,17 @@ async def run_exporter(settings: Settings) -> int:
     for housekeeper in housekeepers:
         await housekeeper.close()
     return EXIT_OK
+
+
+async def _shards_of_namespace(settings: Settings) -> int:
+    link = Link(settings.redis_url.get_secret_value())
+    try:
+        return await shard_count(link, settings.namespace)
+    except QueueUnavailable as error:
+        log.warning("shards_not_known", error=error, taken_for=settings.shards)
+        return 1
+    finally:
+        await link.close()
 
 
 @contextlib.asynccontextmanager

@@ -25,10 +25,15 @@ class Sampler:
 
     async def run(self) -> None:
         """Sample for ever; an outage of Redis is waited out."""
+        is_away = False
         while True:
             try:
                 await self.sample_gauges()
-            except QueueUnavailable:
+                is_away = False
+            except QueueUnavailable as error:
+                # one line for each outage, not for each attempt
+                (log.debug if is_away else log.warning)("sampler_found_no_redis", error=error)
+                is_away = True
                 self._household.on_unavailable("sample")
             await sleep(SAMPLE_EVERY_S)
 
