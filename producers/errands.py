@@ -23,7 +23,8 @@ class Errands:
 
     def __init__(self, hub: Hub, arq_url: str) -> None:
         self._hub = hub
-        self._arq_url = arq_url
+        # Not kept as text: whoever shows a producer must not show the password in the URL.
+        self._arq_url = lambda: arq_url
         self._arq: Schedule | None = None
 
     async def send_later(
@@ -102,5 +103,5 @@ class Errands:
         if self._arq is None:
             from producers.scheduling import Schedule  # noqa: PLC0415 - arq is loaded only by who needs it
 
-            self._arq = Schedule(self._arq_url, self._hub.namespace.name)
+            self._arq = Schedule(self._arq_url(), self._hub.namespace.name)
         return self._arq
