@@ -21,6 +21,13 @@ sleep = asyncio.sleep
 _RANDOM = random.Random()  # noqa: S311 - jitter is no secret; seeding one per call would cost more than the call
 
 
+def backoff_s(failures: int, *, first_s: float, most_s: float, source: random.Random | None = None) -> float:
+    """Return a delay that doubles from `first_s` with each failure before it, up to `most_s`, half of it by chance."""
+    # 2 ** failures overflows a float after a week of outage; past the cap the exponent no longer matters
+    step_s = min(most_s, first_s * 2.0 ** min(failures, 30))
+    return step_s * (source or _RANDOM).uniform(0.5, 1.0)
+
+
 class Backoff:
     """Delays that double up to a cap, with jitter, so that N workers don't knock at a restarted Redis together."""
 
@@ -38,10 +45,9 @@ class Backoff:
 
     def next_s(self) -> float:
         """Return the next delay in seconds: between half of the doubled step and the whole of it."""
-        # 2 ** failures overflows a float after a week of outage; past the cap the exponent no longer matters
-        step_s = min(self._most_s, self._first_s * 2.0 ** min(self._failures, 30))
+        delay_s = backoff_s(self._failures, first_s=self._first_s, most_s=self._most_s, source=self._random)
         self._failures += 1
-        return step_s * self._random.uniform(0.5, 1.0)
+        return delay_s
 
     def reset(self) -> None:
         """Start again at the first delay: what failed has worked."""

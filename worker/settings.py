@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     shutdown_grace_s: float = Field(25.0, ge=0, description="time for running turns after SIGTERM")
     hard_stop_s: float = Field(5.0, ge=0, description="time for cancelled turns after that")
     max_attempts: int = Field(3, ge=1, le=100, description="claims of one request before it is buried")
+    retry_max_attempts: int = Field(5, ge=1, le=100, description="tries of a turn whose errors may be gone later")
+    retry_first_s: float = Field(1.0, gt=0, le=3600, description="about how long the first retry waits; then doubled")
+    retry_most_s: float = Field(60.0, gt=0, le=86_400, description="longest wait for a retry")
 
     # limits
     result_ttl_s: int = Field(300, ge=1, description="life of a terminal reply; also the dedup window")

@@ -23,6 +23,7 @@ from worker.housekeeping.supervise import HousekeepingPlan, supervise_housekeepi
 from worker.lane.observers import Observers
 from worker.lane.shard_lane import LaneRules, ShardLane
 from worker.lane.slots import Slots
+from worker.lane.turns import AttemptRules
 from worker.lane.worker import Worker
 from worker.observe.build import build_info
 from worker.observe.catalogue import Buckets
@@ -215,7 +216,7 @@ async def started_worker(app: App, settings: Settings, worker_id: str, observers
     identity = WorkerIdentity(worker_id, tuple(app.swarms))
     limits = _limits(settings)
     slots = Slots(settings.max_sessions_in_flight, observers.metrics.slots, shards=settings.shards)
-    rules = LaneRules(lease_s=settings.lease_s, max_attempts=settings.max_attempts)
+    rules = LaneRules(lease_s=settings.lease_s, attempts=_attempt_rules(settings))
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
     stores = [ShardStore(url, keys, settings.shards, identity, limits) for keys in shards]
     shared = SharedStore(url, shards, worker_id)
@@ -254,6 +255,15 @@ async def _housekeeping(settings: Settings, worker_id: str, observers: Observers
         await sampler.leave()
         for part in (archive, outlet, *housekeepers):
             await part.close()
+
+
+def _attempt_rules(settings: Settings) -> AttemptRules:
+    return AttemptRules(
+        max_attempts=settings.max_attempts,
+        retry_max_attempts=settings.retry_max_attempts,
+        retry_first_s=settings.retry_first_s,
+        retry_most_s=settings.retry_most_s,
+    )
 
 
 def _limits(settings: Settings) -> ShardLimits:

@@ -8,6 +8,7 @@ What a message makes the agent do:
     share NUMBER      call a tool that adds one to a state of all sessions, so many times; before and after a DOOR
     tell ONE TWO      call a tool that emits each word and then waits at the door of the last one, if that is a door
     stream ONE TWO    stream the words before it answers with them
+    stumble N PAGE    raise an error that may be gone later, N times; each try leaves a line on the page
     stutter           stream and answer half of a surrogate pair
     fail              raise an error; `fail in a tool` does it in a tool, `fail by NAME` with an odd one (see ODD)
     go to AGENT       hand the conversation over
@@ -30,6 +31,7 @@ from worker import (
     CompletionRequest,
     Operator,
     Policy,
+    Retryable,
     SessionInfo,
     State,
     Swarm,
@@ -133,6 +135,15 @@ def _stutter(request: CompletionRequest, _: str) -> CompletionMessage:
     return CompletionMessage("half a pair: \ud83d")
 
 
+def _stumble(_: CompletionRequest, rest: str) -> CompletionMessage:
+    times, page = rest.split()
+    backstage = Backstage.of_this_process()
+    backstage.note(page, str(getpid()))
+    if len(backstage.page(page)) <= int(times):
+        raise Retryable
+    return CompletionMessage("up again")
+
+
 def _fail(_: CompletionRequest, where: str) -> CompletionMessage:
     if not where:
         raise RuntimeError(SECRET)
@@ -156,6 +167,7 @@ VERBS: dict[str, Callable[[CompletionRequest, str], CompletionMessage]] = {
     "tell": lambda _, words: _call("tell", words=words),
     "stream": _stream,
     "stutter": _stutter,
+    "stumble": _stumble,
     "go": _go,
     "fail": _fail,
 }

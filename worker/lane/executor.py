@@ -121,7 +121,7 @@ class Executor:
             if step.is_forced_disposal:
                 return await self._dispose_by_force(held, step)
             if step.request.when_busy == COALESCE:
-                step = await self._gathered(held, step, waiting)
+                step = await _gathered(self._runner, held, step, waiting)
             ended = await self._runner.run(held, step)
             is_last = is_all and not waiting
             release = held.forced_disposal is None and (is_last or self.draining)
@@ -131,18 +131,12 @@ class Executor:
             elif isinstance(ended, Void):
                 self.submit_void(held, step, release=release, wakes=ended.wakes)
             else:
-                return await self._set_aside(held, ended)
+                return await self._set_aside(held, step, ended)
             if release:
                 return None
             if held.forced_disposal is not None:
                 return await self._dispose_by_force(held, held.forced_disposal)
         return None
-
-    async def _gathered(self, held: HeldSession, step: Step, waiting: deque[Step]) -> Step:
-        step = await self._runner.gathered(held, step)
-        for _ in range(min(len(step.together) - 1, len(waiting))):
-            waiting.popleft()
-        return step
 
     async def _dispose_by_force(self, held: HeldSession, step: Step) -> None:
         """End the session at once: what waits in it is answered as cancelled and never runs."""
@@ -155,14 +149,22 @@ class Executor:
         else:
             self.submit_void(held, step, release=True)
 
-    async def _set_aside(self, held: HeldSession, delayed: Delayed) -> None:
+    async def _set_aside(self, held: HeldSession, step: Step, delayed: Delayed) -> None:
         """Let a session wait in Redis, where it takes no slot."""
+        if held.forced_disposal is not None:
+            return await self._dispose_by_force(held, held.forced_disposal)
+        held.letting_go = True
         await held.settled()
-        await self._services.releaser.hand_back((held.hand_back(delayed.wait_ms, is_parked=True),))
+        if delayed.reason:
+            self._observers.delayed(held, step.request.request_id, step.retries + 1, delayed)
+        await self._services.releaser.hand_back((held.hand_back(delayed.wait_ms, is_parked=not delayed.reason),))
         self._forget(held)
+        return None
 
     def submit(self, held: HeldSession, step: Step, ended: Ended, started: float, *, release: bool) -> None:
         """Commit what a request made; with `release` it is the last of this claim."""
+        if ended.first is not None:
+            self.submit(held, *ended.first, started, release=False)
         item = commit_item(held, step, ended, release=release)
         duration_s = monotonic() - started
         wait_s = max(0.0, (held.now_ms() - step.request.accepted_at_ms) / 1000 - duration_s)
@@ -222,3 +224,11 @@ class Executor:
                     self._suspect_ended()
             if not self.held:
                 self._emptied.set()
+
+
+async def _gathered(runner: TurnRunner, held: HeldSession, step: Step, waiting: deque[Step]) -> Step:
+    """Return the step with all that are answered together with it, which wait no longer by themselves."""
+    step = await runner.gathered(held, step)
+    for _ in range(min(len(step.together) - 1, len(waiting))):
+        waiting.popleft()
+    return step

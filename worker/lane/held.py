@@ -21,6 +21,7 @@ from worker.observe.metrics import Metrics
 from worker.store.claims import ClaimedSession
 from worker.store.commits import HandBack
 from worker.store.kept import KeptSessions
+from worker.turn.operator import pending_question
 from worker.turn.port import OpenTurn
 from worker.turn.progress import Parked
 
@@ -55,6 +56,7 @@ class HeldSession:
         "deltas_sent",
         "flushing",
         "forced_disposal",
+        "is_called_off",
         "is_damaged",
         "journaled",
         "letting_go",
@@ -83,6 +85,8 @@ class HeldSession:
         #: the turn has written to its journal, which its commit must clear
         self.journaled = False
         self.lost = False
+        #: the head, which waited for its retry, is on its way to a commit as cancelled
+        self.is_called_off = False
         #: the commit that releases it is on its way: control that comes now goes to the next holder
         self.letting_go = False
         #: a forced disposal that waits for the running turn to end
@@ -101,6 +105,13 @@ class HeldSession:
     def is_suspect(self) -> bool:
         """Tell whether this session may hold the request that kills workers."""
         return self.claimed.is_suspect
+
+    @property
+    def waits_for_retry(self) -> bool:
+        """Tell whether the head was left in Redis, where it waits for its retry, and for nobody's answer."""
+        claimed = self.claimed
+        waits = claimed.retries > 0 and not claimed.requests and not self.is_called_off
+        return waits and not pending_question(claimed.journal)
 
     @property
     def was_begun(self) -> bool:

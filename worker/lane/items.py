@@ -8,7 +8,7 @@ from worker.turn.port import EndedTogether
 
 def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -> FinishedTurn:
     """Return what the commit of a finished request writes; what was flushed already is not sent twice."""
-    request, (turn, finished) = step.request, ended
+    request, turn, finished = step.request, ended.turn, ended.finished
     reply = "" if request.request_id.startswith(INTERNAL) else finished.reply
     own = EndedRequest(request.request_id, reply, request.reply_to, finished.sequenced)
     return FinishedTurn(

@@ -7,7 +7,7 @@ import structlog
 
 from worker.core.outcome import Failed, Refused
 from worker.lane.held import HeldSession
-from worker.lane.steps import INTERNAL, Ended
+from worker.lane.steps import INTERNAL, Delayed, Ended
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
 from worker.observe.turn_line import TurnFacts, TurnLine
@@ -41,9 +41,21 @@ class Observers:
             "session_set_aside", sid=sid, key=key, reason="the key was overwritten by somebody: mend or delete it"
         )
 
+    def delayed(self, held: HeldSession, request_id: str, retry: int, delayed: Delayed) -> None:
+        """Count and log a turn that is to be tried again."""
+        self.metrics.turn_retried(held.swarm.name)
+        log.warning(
+            "turn_delayed",
+            sid=held.claimed.sid,
+            request_id=request_id,
+            retry=retry,
+            wait_s=delayed.wait_ms / 1000,
+            reason=delayed.reason,
+        )
+
     def committed(self, held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
-        claimed, (turn, finished) = held.claimed, ended
+        claimed, turn, finished = held.claimed, ended.turn, ended.finished
         request_id, reply, reply_to, is_turn = item.requests[-1]
         # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
         if finished.together:
@@ -69,7 +81,7 @@ class Observers:
 
 
 def _facts(held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> TurnFacts:
-    claimed, (turn, finished) = held.claimed, ended
+    claimed, turn, finished = held.claimed, ended.turn, ended.finished
     request, outcome = turn.request, finished.outcome
     return TurnFacts(
         claimed.client_id,

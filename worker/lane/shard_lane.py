@@ -22,7 +22,7 @@ from worker.lane.releaser import Releaser
 from worker.lane.server_clock import ServerClock
 from worker.lane.shared import SharedStates
 from worker.lane.slots import Slots
-from worker.lane.turns import TurnRunner
+from worker.lane.turns import AttemptRules, TurnRunner
 from worker.store.commits import FencedAnswer
 from worker.store.renewal import Renewal
 from worker.store.shard import ShardStore
@@ -36,7 +36,7 @@ class LaneRules:
     """Figures that a lane goes by."""
 
     lease_s: float
-    max_attempts: int
+    attempts: AttemptRules
 
 
 class ShardLane:
@@ -72,7 +72,7 @@ class ShardLane:
             self._releaser,
             SharedStates(shared, self._outage),
         )
-        runner = TurnRunner(store, self._outage, rules.max_attempts, observers.tracing)
+        runner = TurnRunner(store, self._outage, rules.attempts, observers.tracing)
         self.executor = Executor(swarms, services, self._committer, runner, places)
         self._control = Control(store, self._outage, self.executor, runner)
         self._intake = Intake(store, self.executor, self._outage, observers, slots)

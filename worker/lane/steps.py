@@ -42,16 +42,21 @@ class Void(NamedTuple):
 
 
 class Delayed(NamedTuple):
-    """A request that did not come to its end: its session is set aside, and runs again after so many ms."""
+    """A request that did not come to its end: its session is set aside, and runs again after so many ms.
+
+    `reason`: the error because of which it is tried again; `""`: it waits for somebody.
+    """
 
     wait_ms: int
+    reason: str = ""
 
 
 class Ended(NamedTuple):
-    """A request that came to its end, and what its commit writes."""
+    """A request that came to its end, and what its commit writes; `first` is another end that goes before it."""
 
     turn: OpenTurn
     finished: Finished
+    first: "tuple[Step, Ended] | None" = None
 
 
 def steps_of(claimed: ClaimedSession) -> list[Step]:

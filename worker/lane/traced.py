@@ -8,7 +8,7 @@ from worker.lane.steps import Ended, Step
 from worker.store.commits import CommitStatus, FinishedTurn
 from worker.turn.corridor import take_turn
 from worker.turn.navigation import active_agent
-from worker.turn.port import Finished, OpenTurn
+from worker.turn.port import Finished, OpenTurn, Postponed
 
 if TYPE_CHECKING:
     from worker.observe.tracing import Tracing
@@ -24,7 +24,7 @@ def begin(tracing: "Tracing | None", held: HeldSession, step: Step, turn: OpenTu
     turn.trace = tracing.begin(request, claimed.swarm_name, claimed.sid, turn.attempt, wait_s, others)
 
 
-async def traced(turn: OpenTurn) -> Finished:
+async def traced(turn: OpenTurn) -> Finished | Postponed:
     """Carry a turn through its rooms, inside of its spans if it has any."""
     rooms = take_turn(turn)
     return await (rooms if turn.trace is None else turn.trace.around(rooms))
@@ -44,7 +44,7 @@ def park(turn: OpenTurn) -> None:
 
 def end(item: FinishedTurn, ended: Ended, status: CommitStatus) -> None:
     """End the spans of a turn with the answer to its commit."""
-    turn, finished = ended
+    turn, finished = ended.turn, ended.finished
     if turn.trace is None:
         return
     error = finished.outcome.code if isinstance(finished.outcome, Failed) else ""

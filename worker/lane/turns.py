@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import structlog
 
-from worker.core.outcome import Failed
+from worker.clock import backoff_s
+from worker.core.outcome import Failed, Replied
 from worker.core.request import AdmittedRequest
 from worker.errors import Fenced
 from worker.lane.held import HeldSession
@@ -19,7 +21,7 @@ from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn
 from worker.turn.finish import finish, finish_unstarted
 from worker.turn.operator import SHOWN, end_parked, pending_question
-from worker.turn.port import Finished, OpenTurn
+from worker.turn.port import Finished, OpenTurn, Postponed, Tries
 from worker.turn.progress import Parked
 from worker.turn.together import MARK, MAX_REQUESTS, Together, run_of
 
@@ -28,18 +30,33 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+#: a head whose deadline comes first is looked at so much after it, since the clock of Redis is known roughly
+LATE_MS = 50
+
 DAMAGED = Failed("agent_error", "what is stored of this session can't be read; dispose it to begin afresh", "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptRules:
+    """How often a request is begun: by workers that die, and after errors that may be gone later."""
+
+    max_attempts: int
+    retry_max_attempts: int
+    retry_first_s: float
+    retry_most_s: float
 
 
 class TurnRunner:
     """Runs steps of held sessions."""
 
-    def __init__(self, store: ShardStore, outage: Outage, max_attempts: int, tracing: "Tracing | None" = None) -> None:
-        """Bury what was claimed more than `max_attempts` times."""
+    def __init__(
+        self, store: ShardStore, outage: Outage, rules: AttemptRules, tracing: "Tracing | None" = None
+    ) -> None:
+        """Bury what was claimed too often."""
         self._tracing = tracing
         self._store = store
         self._outage = outage
-        self._max_attempts = max_attempts
+        self._rules = rules
 
     async def run(self, held: HeldSession, step: Step) -> Ended | Delayed | Void:
         """Return what becomes of the step: an end to commit, or another try later; raises `Fenced`."""
@@ -52,27 +69,41 @@ class TurnRunner:
             # Something here may kill workers: the next loss must be charged to the request that runs then, and to none
             # before it whose commit was still on its way.
             await held.settled()
-        started = step.attempt + step.handbacks + step.retries
-        turn = open_turn(held, held.swarm, held.session, request, started)
-        turn.handbacks = step.handbacks
-        begin(self._tracing, held, step, turn)
-        if held.claimed.journal:
-            _recall(turn, step, held.claimed.journal)
-        if step.together:
-            turn.together, turn.journal = step.together, {MARK: step.together[0].request.request_id}
+        turn = self._opened(held, step)
         try:
             finished = self._unrun(held, step, turn) or await self._through_the_rooms(held, turn)
         except BaseException as error:
             abandon(turn, type(error).__name__)
             raise
-        if isinstance(finished, Parked):
+        if isinstance(finished, Parked | Postponed):
             park(turn)
-            return Delayed(max(1, finished.until_ms - held.now_ms()))
-        return Ended(turn, finished)
+            return self._delayed(held, step, finished)
+        return await self._ended(held, step, Ended(turn, finished))
+
+    def _delayed(self, held: HeldSession, step: Step, waiting: Parked | Postponed) -> Delayed:
+        if isinstance(waiting, Parked):
+            return Delayed(max(1, waiting.until_ms - held.now_ms()))
+        rules, deadline_ms = self._rules, step.request.deadline_ms
+        wait_s = backoff_s(step.retries, first_s=rules.retry_first_s, most_s=rules.retry_most_s)
+        wait_ms = int(1000 * max(wait_s, min(waiting.after_s or 0, rules.retry_most_s)))
+        if deadline_ms is not None:
+            wait_ms = min(wait_ms, deadline_ms + LATE_MS - held.now_ms())  # then it is answered as expired
+        return Delayed(max(1, wait_ms), waiting.message)
+
+    def _opened(self, held: HeldSession, step: Step) -> OpenTurn:
+        started = step.attempt + step.handbacks + step.retries
+        turn = open_turn(held, held.swarm, held.session, step.request, started)
+        turn.tries = Tries(step.handbacks, step.retries, max(0, self._rules.retry_max_attempts - step.retries - 1))
+        begin(self._tracing, held, step, turn)
+        if held.claimed.journal:
+            _recall(turn, step, held.claimed.journal)
+        if step.together:
+            turn.together, turn.journal = step.together, {MARK: step.together[0].request.request_id}
+        return turn
 
     def _unrun(self, held: HeldSession, step: Step, turn: OpenTurn) -> Finished | None:
         """Return the end of a request that is not to be run, None when it is."""
-        if step.attempt > self._max_attempts:
+        if step.attempt > self._rules.max_attempts:
             return bury(turn)
         if not step.together and SHOWN not in turn.replay and _is_late(held, step.request):
             return expire(turn)
@@ -84,7 +115,7 @@ class TurnRunner:
         """Return the step with all that wait behind it to be answered together with it; raises `Fenced`."""
         claimed = held.claimed
         # Tried often: from here on each alone, so that the one that kills workers is found and buried, and no other.
-        tried_often = 1 < claimed.attempts >= self._max_attempts
+        tried_often = 1 < claimed.attempts >= self._rules.max_attempts
         if tried_often or held.is_damaged or _is_late(held, step.request):
             return step
         await held.settled()
@@ -100,7 +131,22 @@ class TurnRunner:
         """Handle a control request while `running`, if it still does, goes on; raises `Fenced`."""
         turn = open_turn(held, held.swarm, held.session, step.request, step.attempt, running)
         begin(self._tracing, held, step, turn)
-        return Ended(turn, await traced(turn))
+        finished = cast("Finished", await traced(turn))  # only a turn that may be tried again is postponed
+        ended = Ended(turn, finished)
+        return ended if running is not None else await self._ended(held, step, ended)
+
+    async def _ended(self, held: HeldSession, step: Step, ended: Ended) -> Ended:
+        """Add the end of the head that waits for its retry, where a `cancel-output` found no turn to end."""
+        is_heard = step.request.kind == "cancel-output" and isinstance(ended.finished.outcome, Replied)
+        if not is_heard or not held.waits_for_retry:
+            return ended
+        held.is_called_off = True
+        await held.settled()
+        sid, retries = held.claimed.sid, held.claimed.retries
+        (head,) = await self._outage.until_answered("cancel", lambda: self._store.mailbox_of(sid, 1))
+        turn = open_turn(held, held.swarm, held.session, head, retries)
+        first = Step(Source.MAILBOX, head, 1, retries=retries), Ended(turn, cancel(turn, "cancel-output"))
+        return ended._replace(finished=ended.finished._replace(wakes=True), first=first)
 
     async def cancel_waiting(self, held: HeldSession) -> list[tuple[Step, Ended]]:
         """Return the end of every request that waits in the mailbox of a session which is disposed by force."""
@@ -111,8 +157,8 @@ class TurnRunner:
         turns = [open_turn(held, held.swarm, held.session, step.request, step.attempt) for step in steps]
         return [(step, Ended(turn, cancel(turn, "dispose"))) for step, turn in zip(steps, turns, strict=True)]
 
-    async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished | Parked:
-        """Return how the turn ended, or how it is parked; raises `Fenced`."""
+    async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished | Parked | Postponed:
+        """Return how the turn ended, or how it waits; raises `Fenced`."""
         held.begin(turn)
         try:
             finished = await traced(turn)

@@ -74,6 +74,7 @@ COUNTERS: Mapping[str, Counter] = {
     "policy_rejections": Counter(("policy", "direction"), "Messages that a policy refused."),
     "sessions_opened": Counter(("swarm",), "Sessions that came to be."),
     "sessions_disposed": Counter(("swarm", "reason"), "Sessions that ended."),
+    "turns_retried": Counter(("swarm",), "Turns that were put off after an error that may be gone later."),
     "sessions_set_aside": Counter((), "Claims that failed because a key of the session was overwritten."),
     "handoffs": Counter(("from", "to"), "Changes of the active agent."),
     "model_tokens": Counter(("direction",), "Tokens that models read and wrote, as far as their adapters say."),

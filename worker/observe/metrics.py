@@ -84,6 +84,10 @@ class Metrics:
         """Count a session that ended; `reason` is ttl, request, force or complete."""
         self._tallies["sessions_disposed"].add(swarm, reason)
 
+    def turn_retried(self, swarm: str) -> None:
+        """Count a turn that is to be tried again."""
+        self._tallies["turns_retried"].add(swarm)
+
     def session_set_aside(self) -> None:
         """Count a session that could not be claimed."""
         self._tallies["sessions_set_aside"].add()

@@ -13,13 +13,14 @@ from worker.core.messages import Message, ToolCall
 from worker.definitions.agent import Agent, system_lines
 from worker.definitions.completion import CompletionMessage, CompletionRequest, ToolSpec
 from worker.definitions.tools import Offer, Tool, offer_of
-from worker.errors import SwarmlineError
+from worker.errors import Retryable, SwarmlineError
 from worker.turn.answer_shape import fault_of_answer
 from worker.turn.guard import blame, hooked
 from worker.turn.journal import entry_of, may_start, recorded, write
 from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
+from worker.turn.retry import postpone
 
 NO_TOOLS = offer_of([])
 _NO_ANSWER = CompletionMessage()
@@ -144,10 +145,13 @@ def _count(turn: OpenTurn, agent: Agent, began: float, answer: CompletionMessage
 
 def _unanswered(turn: OpenTurn, agent: Agent, began: float, error: Exception) -> CompletionMessage:
     turn.port.metrics.model_called(agent.name, agent.model, outcome_of(error), monotonic() - began)
+    raised = f"the completion of agent {agent.name!r} raised {type(error).__name__}"
     if isinstance(error, TookTooLongError):
         blame(turn, f"the completion of agent {agent.name!r} took longer than {agent.completion_timeout_s:g} s")
+    elif isinstance(error, Retryable):
+        postpone(turn, raised, error)
     else:
-        blame(turn, f"the completion of agent {agent.name!r} raised {type(error).__name__}", error)
+        blame(turn, raised, error)
     return _NO_ANSWER
 
 

@@ -14,11 +14,14 @@ from worker.turn.execute import execute_in_tool
 from worker.turn.finish import finish, finish_unstarted
 from worker.turn.guard import tell_opened
 from worker.turn.handle.live_turn import face
+from worker.turn.journal import write
 from worker.turn.kinds import ROOMS
 from worker.turn.limits import TookTooLongError, within
 from worker.turn.navigation import active_agent
-from worker.turn.port import Finished, OpenTurn, Rooms, TurnPort
+from worker.turn.over import close
+from worker.turn.port import Finished, OpenTurn, Postponed, Rooms, TurnPort
 from worker.turn.recover import placeholder
+from worker.turn.retry import PostponedError
 from worker.turn.stateless import run_in_tool
 
 _DOORS: Final = Rooms(execute=execute_in_tool, run=run_in_tool, face=face)
@@ -42,8 +45,11 @@ def open_turn(
     return OpenTurn(port, swarm, session, request, _DOORS, number, attempt, beside)
 
 
-async def take_turn(turn: OpenTurn) -> Finished:
+async def take_turn(turn: OpenTurn) -> Finished | Postponed:
     """Carry one claimed request to its end; never raises for what a request or an agent does wrong.
+
+    Returns `Postponed` only for a turn that may be tried again, see `OpenTurn.retries`; what it has finished is on
+    record then.
 
     Raises `Fenced` when the session has a younger holder, `QueueUnavailable` when Redis is lost for good, and lets
     cancellation through: the lane then drops the turn, hands it back, or ends it with `finish_interrupted`.
@@ -60,6 +66,12 @@ async def take_turn(turn: OpenTurn) -> Finished:
     except TookTooLongError:
         message = f"the turn took longer than {turn.swarm.turn_timeout_s:g} s"
         outcome = Failed("turn_timeout", message, placeholder(turn))
+    except PostponedError as error:
+        if not turn.cancelled_by:
+            await write(turn)
+            close(turn)
+            return error.postponed
+        return finish_interrupted(turn)
     return finish_interrupted(turn) if turn.cancelled_by else finish(turn, outcome)
 
 

@@ -140,7 +140,7 @@ def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"agentName":{agent},'
-        f'"turn":{turn.number},"attempts":{turn.attempt - turn.handbacks},"error":{error},'
+        f'"turn":{turn.number},"attempts":{turn.attempt - turn.tries.handbacks},"error":{error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}}}'
     )
 
@@ -150,6 +150,6 @@ def _unstarted_reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"seq":null,"agentName":null,'
-        f'"turn":null,"attempts":{turn.attempt - turn.handbacks},"error":{error},'
+        f'"turn":null,"attempts":{turn.attempt - turn.tries.handbacks},"error":{error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}}}'
     )

@@ -3,7 +3,7 @@
 from asyncio import Lock
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Optional, Protocol
 
 from pydantic import JsonValue
 
@@ -101,7 +101,7 @@ class OpenTurn:
     """One request on its way through its session; made by `open_turn`, read by the lane while it runs.
 
     The lane may read everything at any time and writes only: `events_flushed` and `emits_flushed` (how many it has
-    sent already), `journal` (cleared once sent), `replay`, `together`, `handbacks` (before the start),
+    sent already), `journal` (cleared once sent), `replay`, `together`, `tries` (before the start),
     `parked` and `cancelled_by` (before the start, or before it cancels the task of the turn).
     """
 
@@ -119,7 +119,6 @@ class OpenTurn:
         "events",
         "events_flushed",
         "execution_context",
-        "handbacks",
         "in_session",
         "info",
         "journal",
@@ -138,6 +137,7 @@ class OpenTurn:
         "swarm",
         "together",
         "trace",
+        "tries",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - made in one place, on the hot path
@@ -176,8 +176,6 @@ class OpenTurn:
         self.in_session = self.opens or beside is not None
         #: what an interrupted attempt left behind: journal fields without the request id, `step/<n>`, `emit/<n>`
         self.replay: dict[str, str] = {}
-        #: how many of the attempts were cut short by a worker that stopped; the reply does not count those
-        self.handbacks = 0
         #: new history records, JSON
         self.records: list[str] = []
         #: all bus events in order, JSON
@@ -193,6 +191,7 @@ class OpenTurn:
         self.cancelled_by = ""
         #: text of an emit that takes the place of the answer
         self.substituted: str | None = None
+        self.tries = _FIRST_TRY
         #: this turn is parked; or, of a control request that finds no turn running, the turn that it may be about is
         self.parked: Parked | None = None
         self.payload: JsonValue = None
@@ -218,6 +217,31 @@ class OpenTurn:
         if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a completion calls it
             raise TypeError(f"emit_delta takes text, not {type(text).__name__}")
         self.port.publish_delta(self, text)
+
+
+class Tries(NamedTuple):
+    """What came before this attempt of a turn.
+
+    `handbacks`: attempts that a worker cut short because it stopped; the reply does not count them. `retries`: how
+    often it was tried again after an error that may be gone later, `left`: how often it still may be.
+    """
+
+    handbacks: int = 0
+    retries: int = 0
+    left: int = 0
+
+
+_FIRST_TRY: Final = Tries()
+
+
+class Postponed(NamedTuple):
+    """A turn that is to be tried again later: nothing of it is committed.
+
+    `message` says why, without contents of messages. `after_s`: how long to wait at least, None = nobody knows.
+    """
+
+    message: str
+    after_s: float | None
 
 
 class EndedTogether(NamedTuple):

@@ -14,7 +14,7 @@ from worker.core.tool_calls import doubled_ids, selected
 from worker.definitions.agent import Agent
 from worker.definitions.completion import CompletionMessage
 from worker.definitions.tools import Offer, Tool
-from worker.errors import SwarmlineError
+from worker.errors import Retryable, SwarmlineError
 from worker.turn.answer import give_up, say
 from worker.turn.answer_shape import fault_of_calls
 from worker.turn.commits import commit_tool_output, new_call_id, push
@@ -25,6 +25,7 @@ from worker.turn.limits import TookTooLongError, outcome_of, within
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
 from worker.turn.progress import Batch
+from worker.turn.retry import postpone
 from worker.turn.sizes import oversize
 
 
@@ -198,18 +199,16 @@ def _text_of(turn: OpenTurn, returned: object) -> str:
 
 async def _failed(turn: OpenTurn, agent: Agent, one: Prepared, error: Exception) -> str:
     tool, call = one.tool, one.call
+    who = f"tool {call.name!r} of agent {agent.name!r}"
     match error:
         case TookTooLongError():
-            what = "took longer than its time limit"
+            blame(turn, f"{who} took longer than its time limit")
         case _NoTextError():
-            what = str(error)
+            blame(turn, f"{who} {error}", error)
+        case Retryable():
+            postpone(turn, f"{who} raised {type(error).__name__}", error)
         case _:
-            what = f"raised {type(error).__name__}"
-    blame(
-        turn,
-        f"tool {call.name!r} of agent {agent.name!r} {what}",
-        None if isinstance(error, TookTooLongError) else error,
-    )
+            blame(turn, f"{who} raised {type(error).__name__}", error)
     if tool.callbacks.on_call_error is not None:
         await tell(turn, agent.name, tool.callbacks.on_call_error, call, error)
     if agent.callbacks.on_tool_error is not None:
