@@ -12,10 +12,21 @@ if (message === undefined) {
 const url = process.env.REDIS_URL ?? "redis://localhost:6379";
 const namespace = process.env.SWARMLINE_NAMESPACE ?? "swarmline";
 const LOOK_EVERY_MS = 2_000;
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = Number(process.env.PATIENCE_MS ?? 60_000);
 
-const redis = new Redis(url);
-const listener = new Redis(url); // a connection that is subscribed can't send commands
+let trouble = "";
+function tooLate() {
+  console.error(`no reply within ${PATIENCE_MS / 1000} s; it may still come. ${trouble}`);
+  process.exit(1);
+}
+setTimeout(tooLate, PATIENCE_MS).unref();
+
+function connect() {
+  const connection = new Redis(url, { maxRetriesPerRequest: null }); // commands wait for the connection to come back
+  return connection.on("error", (error) => { trouble = `Redis: ${error.message}`; });
+}
+const redis = connect();
+const listener = connect(); // a connection that is subscribed can't send commands
 
 // Which shard serves this client? Before the first worker has started there is nothing written: that means one shard.
 const shards = Number((await redis.hget(`${namespace}:meta`, "shards")) ?? 1);
@@ -37,12 +48,6 @@ async function kept() {
     if (text !== null && JSON.parse(text).status !== "accepted") return text;
   }
 }
-
-function tooLate() {
-  console.error(`no reply within ${PATIENCE_MS / 1000} s; it will be at ${shard}result:${requestId}`);
-  process.exit(1);
-}
-setTimeout(tooLate, PATIENCE_MS).unref();
 
 const reply = JSON.parse(await Promise.race([heard, kept()]));
 console.log(JSON.stringify(reply));

@@ -81,3 +81,15 @@ def test_a_foreign_producer_says_how_it_is_used(request: pytest.FixtureRequest, 
     ended = subprocess.run([*command, "alice"], env=clean_environment(), capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "CLIENT SWARM MESSAGE" in ended.stderr
+
+
+@pytest.mark.timeout(180)
+def test_node_says_that_redis_is_away_instead_of_breaking(node: list[str]) -> None:
+    environment = clean_environment({"REDIS_URL": "redis://127.0.0.1:1", "PATIENCE_MS": "1500"})
+    ended = subprocess.run(
+        [*node, "alice", "echo", "Hello"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert "no reply within 1.5 s" in ended.stderr
+    assert "ECONNREFUSED" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1, ended.stderr

@@ -21,6 +21,14 @@ async def test_an_answer_is_replied_and_both_sides_go_to_the_history() -> None:
     assert finished.opens
 
 
+async def test_no_request_ends_before_it_was_accepted() -> None:
+    stage = Stage(swarm_of(agent("a", EchoCompletion())))
+    stage.port.clock_ms = 0  # behind the clock of Redis
+    finished = [await stage.send("execute", message="hi"), await stage.send("execute", message=None)]
+    replies = [reply_of(one) for one in finished]
+    assert [reply.finished_at_ms - reply.accepted_at_ms for reply in replies] == [0, 0]
+
+
 async def test_the_model_sees_prompt_system_lines_and_the_turns_before() -> None:
     script = ScriptedCompletion(["one", "two"])
     stage = Stage(swarm_of(agent("a", script, prompt="Be kind.", system=["Be short.", ""])))

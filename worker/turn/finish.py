@@ -141,7 +141,7 @@ def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"agentName":{agent},'
         f'"turn":{turn.number},"attempts":{turn.attempt - turn.tries.handbacks},"error":{error},'
-        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}}}'
+        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
     )
 
 
@@ -151,5 +151,10 @@ def _unstarted_reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"seq":null,"agentName":null,'
         f'"turn":null,"attempts":{turn.attempt - turn.tries.handbacks},"error":{error},'
-        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{turn.port.now_ms()}}}'
+        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
     )
+
+
+def _finished_at_ms(turn: OpenTurn, request: AdmittedRequest) -> int:
+    # A worker knows Redis' clock to within the delay of an answer: what was just accepted would end before it began.
+    return max(turn.port.now_ms(), request.accepted_at_ms)
