@@ -11,6 +11,7 @@ from worker.definitions.completion import Completion, CompletionFunction, Comple
 from worker.definitions.handoffs import handoff_tool
 from worker.definitions.operator import Operator
 from worker.definitions.session_info import SessionInfo
+from worker.definitions.shapes import frozen
 from worker.definitions.tools import Offer, Tool, offer_of
 
 Lines = str | Sequence[str]
@@ -62,8 +63,8 @@ class Agent:
 
     def __post_init__(self) -> None:
         """Keep what was given as lists from changing afterwards."""
-        object.__setattr__(self, "tools", tuple(self.tools))
-        object.__setattr__(self, "handoffs", tuple(self.handoffs))
+        object.__setattr__(self, "tools", frozen(self.tools))
+        object.__setattr__(self, "handoffs", frozen(self.handoffs))
 
     @cached_property
     def complete(self) -> CompletionFunction:

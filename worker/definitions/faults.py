@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import get_args
+from typing import cast, get_args
 
 from schemas.names import is_name
+from worker.core.json_text import dumps
 from worker.definitions.agent import Agent
 from worker.definitions.policy import Policy
+from worker.definitions.shapes import shape_faults
 from worker.definitions.states import State
 from worker.definitions.swarm import CHOICES, Swarm
 from worker.definitions.tools import Tool
@@ -18,6 +20,8 @@ _CHOICES = {name: get_args(choice) for name, choice in CHOICES.items()}
 
 def faults_of(swarms: Sequence[Swarm]) -> list[str]:
     """Return one sentence for each fault of these swarms, in order of definition."""
+    if not isinstance(swarms, list | tuple):
+        return [f"swarms must be a list, not {swarms!r}"]
     if not swarms:
         return ["an App needs at least one swarm"]
     wrong = [f"swarms holds {item!r}, which is not a Swarm" for item in swarms if not isinstance(item, Swarm)]  # pyright: ignore[reportUnnecessaryIsInstance] - users may not run a type checker
@@ -40,20 +44,16 @@ def _shared_faults(swarms: Sequence[Swarm]) -> Iterator[str]:
 
 def _swarm_faults(swarm: Swarm) -> Iterator[str]:
     where = f"swarm {swarm.name!r}"
-    yield from _name_faults(where, swarm.name)
-    misplaced = [
-        *_misplaced(where, "agents", swarm.agents, Agent),
-        *_misplaced(where, "policies", swarm.policies, Policy),
-        *_misplaced(where, "states", swarm.states, State),
-    ]
-    if misplaced:
-        yield from misplaced
+    wrong = [*shape_faults(where, swarm), *_faults_inside(where, swarm)]
+    if wrong:
+        yield from wrong
         return
+    yield from _name_faults(where, swarm.name)
     yield from _doubles(where, "agent", [agent.name for agent in swarm.agents])
     yield from _doubles(where, "policy", [policy.name for policy in swarm.policies])
     yield from _doubles(where, "state", [state.name for state in swarm.states])
     for state in swarm.states:
-        yield from _name_faults(f"{where}, state {state.name!r}", state.name)
+        yield from _state_faults(f"{where}, state {state.name!r}", state)
     if swarm.default_agent not in swarm.agents_by_name:
         yield f"{where}: default_agent {swarm.default_agent!r} is not one of its agents ({_listed(swarm)})"
     yield from _limit_faults(where, swarm)
@@ -61,6 +61,35 @@ def _swarm_faults(swarm: Swarm) -> Iterator[str]:
         yield from _name_faults(f"{where}, policy {policy.name!r}", policy.name)
     for agent in swarm.agents:
         yield from _agent_faults(f"{where}, agent {agent.name!r}", agent, swarm)
+
+
+def _faults_inside(where: str, swarm: Swarm) -> Iterator[str]:
+    """Return what is of the wrong kind in the lists of a swarm, and in the lists of its agents."""
+    for field, kind in (("agents", Agent), ("policies", Policy), ("states", State)):
+        for item in _listed_in(swarm, field):
+            name = f"{where}, {kind.__name__.lower()} {getattr(item, 'name', None)!r}"
+            if not isinstance(item, kind):
+                yield _misplaced(where, field, item, kind)
+                continue
+            yield from shape_faults(name, item)
+            for tool in _listed_in(item, "tools") if isinstance(item, Agent) else ():
+                if isinstance(tool, Tool):
+                    yield from shape_faults(f"{name}, tool {tool.name!r}", tool)
+                else:
+                    yield _misplaced(name, "tools", tool, Tool) + "; decorate the function with @tool"
+
+
+def _listed_in(definition: object, field: str) -> Sequence[object]:
+    items: object = getattr(definition, field)
+    return cast("tuple[object, ...]", items) if isinstance(items, tuple) else ()
+
+
+def _state_faults(where: str, state: State) -> Iterator[str]:
+    yield from _name_faults(where, state.name)
+    try:
+        dumps(state.default)
+    except (TypeError, ValueError):
+        yield f"{where}: default {state.default!r} is not JSON"
 
 
 def _agent_faults(where: str, agent: Agent, swarm: Swarm) -> Iterator[str]:
@@ -75,17 +104,19 @@ def _agent_faults(where: str, agent: Agent, swarm: Swarm) -> Iterator[str]:
         if swarm.states and name not in {state.name for state in swarm.states}:
             yield f"{where}: state {name!r} is not one of the swarm's states"
     yield from _agent_limit_faults(where, agent)
-    yield from _misplaced(where, "tools", agent.tools, Tool, hint="; decorate the function with @tool")
-    tools = [item for item in agent.all_tools if isinstance(item, Tool)]  # pyright: ignore[reportUnnecessaryIsInstance] - see _misplaced
-    yield from _doubles(where, "tool", [item.name for item in tools])
-    for item in tools:
+    yield from _doubles(where, "tool", [item.name for item in agent.all_tools])
+    for item in agent.all_tools:
         yield from _name_faults(f"{where}, tool {item.name!r}", item.name)
+        if item.timeout_s is not None and item.timeout_s <= 0:
+            yield f"{where}, tool {item.name!r}: timeout_s must be positive"
 
 
 def _answer_faults(where: str, agent: Agent) -> Iterator[str]:
     if agent.operator is None:
         if not callable(getattr(agent.completion, "complete", agent.completion)):
             yield f"{where}: completion {agent.completion!r} has no method `complete` and is no function"
+        elif isinstance(agent.completion, type):
+            yield f"{where}: completion {agent.completion.__name__} is a class: make one of it"
         return
     for name in ("completion", "tools", "handoffs", "prompt", "system", "system_dynamic"):
         if getattr(agent, name):
@@ -100,6 +131,10 @@ def _limit_faults(where: str, swarm: Swarm) -> Iterator[str]:
             yield f"{where}: {name} {getattr(swarm, name)!r} is not one of {', '.join(allowed)}"
     if swarm.resque_strategy == "custom" and swarm.resque is None:
         yield f"{where}: resque_strategy 'custom' needs the function resque"
+    try:
+        swarm.texts.handed_over.format(agent="")
+    except (LookupError, ValueError):
+        yield f"{where}: texts.handed_over has other braces than {{agent}}"
     if not swarm.texts.placeholders:
         yield f"{where}: texts.placeholders is empty"
     if swarm.session_ttl < timedelta(seconds=1):
@@ -129,12 +164,9 @@ def _doubles(where: str, what: str, names: Iterable[str]) -> list[str]:
     return [f"{where}: {what} {name!r} is defined {n} times" for name, n in Counter(names).items() if n > 1]
 
 
-def _misplaced(where: str, field: str, items: Sequence[object], kind: type, hint: str = "") -> list[str]:
-    return [
-        f"{where}: {field} holds {item!r}, which is not a {kind.__name__}{hint}"
-        for item in items
-        if not isinstance(item, kind)
-    ]
+def _misplaced(where: str, field: str, item: object, kind: type) -> str:
+    article = "an" if kind is Agent else "a"
+    return f"{where}: {field} holds {item!r}, which is not {article} {kind.__name__}"
 
 
 def _listed(swarm: Swarm) -> str:

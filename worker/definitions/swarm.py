@@ -12,6 +12,7 @@ from worker.definitions.agent import Agent
 from worker.definitions.callbacks import SwarmCallbacks
 from worker.definitions.policy import Policy
 from worker.definitions.session_info import SessionInfo
+from worker.definitions.shapes import frozen
 from worker.definitions.states import State
 
 WhenBusy = Literal["enqueue", "reject", "interrupt", "rollback", "coalesce", "throttle"]
@@ -78,7 +79,7 @@ class Swarm:
     def __post_init__(self) -> None:
         """Keep what was given as lists from changing afterwards."""
         for name in ("agents", "policies", "states"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+            object.__setattr__(self, name, frozen(getattr(self, name)))
 
     @cached_property
     def history_window(self) -> int:

@@ -46,7 +46,7 @@ def test_the_error_text_holds_all_faults() -> None:
         ({"agents": [agent("a", keep_messages=-1)]}, "keep_messages"),
         ({"agents": [agent("a", completion_timeout_s=0)]}, "completion_timeout_s"),
         ({"agents": [agent("a", states=["x"])], "states": [State("y")]}, "state 'x'"),
-        ({"agents": ["a"]}, "not a Agent"),
+        ({"agents": ["a"]}, "not an Agent"),
         ({"policies": ["polite"]}, "not a Policy"),
         ({"policies": [Policy("p"), Policy("p")]}, "policy 'p'"),
         ({"when_busy": "maybe"}, "enqueue, reject"),
