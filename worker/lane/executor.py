@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 import structlog
@@ -17,10 +17,11 @@ from worker.lane.items import commit_item, void_item
 from worker.lane.observers import Observers
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, steps_of
+from worker.lane.suspects import Suspects
 from worker.lane.traced import end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
-from worker.store.commits import CommitStatus, FinishedTurn, HandBack
+from worker.store.commits import CommitStatus, FinishedTurn, HandBack, Source
 from worker.turn.together import COALESCE
 
 log = structlog.get_logger(__name__)
@@ -43,27 +44,17 @@ class Executor:
         self._committer = committer
         self._runner = runner
         self._slots, self._observers = places
-        self._suspects = 0
-        self._suspect_ended: Callable[[], None] | None = None
+        self.suspects = Suspects()
         self._emptied = asyncio.Event()
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
         self.draining = False
 
-    @property
-    def suspect_slots(self) -> int:
-        """Return how many suspects may be claimed: one at a time, or they would take each other down."""
-        return 0 if self._suspects else 1
-
-    def on_suspect_ended(self, tell: Callable[[], None]) -> None:
-        """Call `tell` whenever a suspect has ended: the next one may be waiting, and nobody rings for it."""
-        self._suspect_ended = tell
-
     def start(self, claimed: ClaimedSession) -> None:
         """Take a claimed session and run what waits in it."""
         held = HeldSession(self._services, claimed, self._swarms[claimed.swarm_name])
         self.held[claimed.sid] = held
-        self._suspects += held.is_suspect
+        self.suspects.took(held)
         self._slots.take()
         held.task = asyncio.create_task(self._serve(held))
 
@@ -176,6 +167,8 @@ class Executor:
             end(item, ended, status)
             if status is CommitStatus.OK:
                 self._observers.committed(held, item, ended, wait_s, duration_s)
+                if item.source is Source.MAILBOX:
+                    self.suspects.clear(held)
                 if ended.turn.progress.shared:
                     self._services.shared.committed(ended.turn.request.request_id, ended.turn.progress.shared)
             self._confirmed(held, status, release=release)
@@ -218,10 +211,7 @@ class Executor:
         if self.held.get(held.claimed.sid) is held:
             del self.held[held.claimed.sid]
             self._slots.give()
-            if held.is_suspect:
-                self._suspects -= 1
-                if self._suspect_ended is not None:
-                    self._suspect_ended()
+            self.suspects.clear(held)
             if not self.held:
                 self._emptied.set()
 

@@ -58,6 +58,7 @@ class HeldSession:
         "forced_disposal",
         "is_called_off",
         "is_damaged",
+        "is_suspect",
         "journaled",
         "letting_go",
         "lost",
@@ -75,6 +76,8 @@ class HeldSession:
         #: an estimate of Redis' clock; asked six times a turn, so there is no call in between
         self.now_ms = services.clock.now_ms
         self.claimed = claimed
+        #: it may hold the request that kills workers, until its head has ended
+        self.is_suspect = claimed.is_suspect
         self.swarm = swarm
         #: what is stored of it can't be read: no request can run but its disposal
         self.session, self.is_damaged = _load(claimed, swarm.default_agent)
@@ -100,11 +103,6 @@ class HeldSession:
         self._confirmed: asyncio.Event | None = None
         #: when the turn began that has not said anything yet; 0 = it has
         self._silent_since = 0.0
-
-    @property
-    def is_suspect(self) -> bool:
-        """Tell whether this session may hold the request that kills workers."""
-        return self.claimed.is_suspect
 
     @property
     def waits_for_retry(self) -> bool:

@@ -35,7 +35,7 @@ class Intake:
         self._observers = observers
         self._slots = slots
         self._doorbell = Doorbell(store.bell, outage)
-        executor.on_suspect_ended(self.claim_now)
+        executor.suspects.on_cleared(self.claim_now)
         self._op_number = 0
         self._took_all_there_was = False
         #: the claim that was sent ahead and has not come back
@@ -56,7 +56,7 @@ class Intake:
         self._doorbell.rung.set()
 
     async def _cycle(self) -> None:
-        asked, suspects = self._slots.free, self._executor.suspect_slots
+        asked, suspects = self._slots.free, self._executor.suspects.slots
         may_wait = self._took_all_there_was and asked > 0
         if may_wait:
             asked = min(asked, self._slots.share)
@@ -73,7 +73,7 @@ class Intake:
         # When there is more, the next call goes out at once, so that Redis works on it while the turns run. And the
         # suspect that was held may have ended during the call, and so may have rung in vain.
         has_more = claim.admitted >= (FIRST_BITE if may_wait else BITE) or (is_full and asked > 0)
-        has_more = has_more or self._executor.suspect_slots > suspects
+        has_more = has_more or self._executor.suspects.slots > suspects
         self._took_all_there_was = not has_more and not is_full
         self._take(claim)
         if is_full and not has_more:

@@ -1,0 +1,38 @@
+"""Sessions that may hold the request that kills workers: one at a time, or they would take each other down."""
+
+from collections.abc import Callable
+
+from worker.lane.held import HeldSession
+
+
+class Suspects:
+    """The suspects that this worker holds in one shard."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._held = 0
+        self._tell: Callable[[], None] | None = None
+
+    @property
+    def slots(self) -> int:
+        """Return how many suspects may be claimed."""
+        return 0 if self._held else 1
+
+    def on_cleared(self, tell: Callable[[], None]) -> None:
+        """Call `tell` whenever a suspect was cleared or ended: the next one may be waiting, and nobody rings for it."""
+        self._tell = tell
+
+    def took(self, held: HeldSession) -> None:
+        """Take note of a session that was claimed."""
+        self._held += held.is_suspect
+
+    def clear(self, held: HeldSession) -> None:
+        """Take note that the head of a session has ended, or that the session has left; what follows is no suspect.
+
+        Only the head had been tried before: what waits behind it is no more suspect than anything else.
+        """
+        if held.is_suspect:
+            held.is_suspect = False
+            self._held -= 1
+            if self._tell is not None:
+                self._tell()
