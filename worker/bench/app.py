@@ -7,6 +7,8 @@ from worker.clock import sleep
 
 ECHO = "bench"
 SLOW = "bench-slow"
+#: takes as many waiting requests of one client as anybody sends
+FLOODED = "bench-flooded"
 PREFIX = "echo:"
 LONGEST = 10_000
 #: what a slow turn takes, in seconds
@@ -32,15 +34,22 @@ async def echo_slowly(request: CompletionRequest) -> CompletionMessage:
 POLICY = Policy("short", validate_input=is_short, ban_message="Too long.")
 
 
-def _swarm(name: str, agent: Agent) -> Swarm:
+def _swarm(name: str, agent: Agent, *, max_mailbox: int = 1000) -> Swarm:
     return Swarm(
-        name, agents=[agent], default_agent=agent.name, policies=[POLICY], session_ttl=timedelta(hours=1), bus="session"
+        name,
+        agents=[agent],
+        default_agent=agent.name,
+        policies=[POLICY],
+        session_ttl=timedelta(hours=1),
+        bus="session",
+        max_mailbox=max_mailbox,
     )
 
 
 app = App(
     swarms=[
         _swarm(ECHO, Agent("echo", prompt="Repeat.", completion=echo)),
+        _swarm(FLOODED, Agent("echo", prompt="Repeat.", completion=echo), max_mailbox=1_000_000),
         _swarm(SLOW, Agent("slow", prompt="Repeat slowly.", completion=echo_slowly)),
     ]
 )
