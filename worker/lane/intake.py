@@ -40,6 +40,8 @@ class Intake:
         self._took_all_there_was = False
         #: the claim that was sent ahead and has not come back
         self._ahead: asyncio.Timeout | None = None
+        #: a claim that asked for nothing, since this worker drains, has come back
+        self._asks_no_more = asyncio.Event()
 
     async def run(self) -> None:
         """Claim for ever; while draining it still admits, so that control reaches running turns."""
@@ -55,6 +57,14 @@ class Intake:
             self._ahead = None
         self._doorbell.rung.set()
 
+    async def drain(self) -> None:
+        """Claim nothing more; returns when no claim that was sent ahead can take anything any more.
+
+        Such a claim hears the bell of the worker's own hand-over, and would take the session back.
+        """
+        self.claim_now()
+        await self._asks_no_more.wait()
+
     async def _cycle(self) -> None:
         asked, suspects = self._slots.free, self._executor.suspects.slots
         may_wait = self._took_all_there_was and asked > 0
@@ -67,6 +77,8 @@ class Intake:
             self._took_all_there_was = False
             self._executor.lose_all()
             self._executor.registered.clear()
+            if self._slots.closed:
+                self._asks_no_more.set()
             await self._executor.registered.wait()
             return
         is_full = len(claim.sessions) >= asked
@@ -76,6 +88,8 @@ class Intake:
         has_more = has_more or self._executor.suspects.slots > suspects
         self._took_all_there_was = not has_more and not is_full
         self._take(claim)
+        if self._slots.closed and not asked:
+            self._asks_no_more.set()
         if is_full and not has_more:
             self._doorbell.arm()
             await self._slots.freed_or(self._doorbell.rung)

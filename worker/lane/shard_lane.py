@@ -1,6 +1,7 @@
 """Everything that keeps turns moving in one shard, put together."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -29,6 +30,8 @@ from worker.store.shard import ShardStore
 from worker.store.shared import SharedStore
 
 GOODBYE_WITHIN_S = 2.0
+#: while Redis is away, a drain does not wait for longer to know that nothing more was claimed
+LAST_CLAIM_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +115,9 @@ class ShardLane:
     async def drain(self, grace_s: float, hard_stop_s: float) -> int:
         """Claim nothing more, let turns end for `grace_s`, then hand the rest back; returns how many were."""
         self.executor.draining = True
-        self.claim_now()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_CLAIM_WITHIN_S):
+                await self._intake.drain()
         await self.executor.emptied(within_s=grace_s)
         try:
             async with asyncio.timeout(hard_stop_s):
