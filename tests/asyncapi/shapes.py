@@ -66,6 +66,7 @@ def _entry(kind: RequestKind, fields: Mapping[str, Json]) -> Json:
         "v": {"type": "string", "const": "1"},
         "kind": {"type": "string", "const": str(kind)},
         "clientId": {"type": "string", "pattern": f"^{CLIENT_ID_PATTERN}$"},
+        "deadlineMs": {"type": "string", "pattern": "^[0-9]{1,15}$"},
         "force": {"type": "string", "enum": ["0", "1"]},
         "replyTo": {"type": "string", "maxLength": 256, "pattern": "^[A-Za-z0-9_.:{}-]*$"},
         "body": {
