@@ -32,7 +32,7 @@ def shape_faults(where: str, definition: object) -> Iterator[str]:
         value: object = getattr(definition, field.name)
         if not _fits(value, field.type):
             yield f"{where}: {field.name} must be {_words(field)}, not {value!r}"
-        elif is_dataclass(value):
+        elif is_dataclass(value) and type(value) in _hints(field):  # not what merely serves as a completion
             yield from shape_faults(f"{where}, {field.name}", value)
 
 
@@ -56,8 +56,11 @@ def _hold(items: Sequence[object], hint: Any) -> bool:
 
 
 def _words(field: Field[Any]) -> str:
-    hints = get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
-    return " or ".join(dict.fromkeys(map(_word, hints)))
+    return " or ".join(dict.fromkeys(map(_word, _hints(field))))
+
+
+def _hints(field: Field[Any]) -> tuple[Any, ...]:
+    return get_args(field.type) if get_origin(field.type) in (Union, UnionType) else (field.type,)
 
 
 def _word(hint: Any) -> str:

@@ -1,7 +1,8 @@
 """Fields that hold something else than they are for: named at construction, never a raw TypeError."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import pytest
 
@@ -9,6 +10,8 @@ from worker import (
     Agent,
     AgentCallbacks,
     App,
+    CompletionMessage,
+    CompletionRequest,
     DefinitionError,
     Policy,
     PolicyCallbacks,
@@ -19,6 +22,12 @@ from worker import (
     tool,
 )
 from worker.completions import EchoCompletion
+
+
+class Options(TypedDict):
+    """What no instance can be checked against."""
+
+    seed: int
 
 
 def agent(**options: Any) -> Agent:
@@ -112,3 +121,17 @@ def test_swarms_come_in_a_list() -> None:
 def test_what_is_given_in_any_order_of_things_is_kept_as_it_is() -> None:
     one = swarm(agents=iter([agent(handoffs={"b": 1}.keys()), Agent("b", completion=EchoCompletion())]))
     assert [each.name for each in App([one]).swarms["s"].agents] == ["a", "b"]
+
+
+@dataclass
+class Adapter:
+    """A completion of somebody else, with annotations that nobody could check an instance against."""
+
+    options: Options
+
+    async def complete(self, _request: CompletionRequest) -> CompletionMessage:
+        return CompletionMessage(str(self.options))
+
+
+def test_nobody_looks_into_a_completion() -> None:
+    assert App([swarm(agents=[agent(completion=Adapter({"seed": 1}))])])
