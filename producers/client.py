@@ -21,7 +21,7 @@ from producers.packing import (
 from producers.replies import Sending
 from producers.stream import Resume, Stream
 from producers.waiting import send_and_wait, wait_for_result
-from schemas.keyspace import DEFAULT_NAMESPACE, sid_of
+from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from schemas.names import is_request_id
 from schemas.replies import Reply
 from schemas.requests import RequestKind
@@ -128,12 +128,16 @@ class Producer(Errands):
         """
         if not is_request_id(request_id):
             raise InvalidRequest("request_id must have 1 to 128 characters of A-Z a-z 0-9 _ . : -")
+        hub = self._hub
         if client_id is None:
-            shards = await self._hub.shards()
-        else:
-            check_client_id(client_id)
-            shards = (await self._hub.shard_of(client_id),)
-        return await wait_for_result(self._hub.commander, shards, request_id, timeout_s)
+            return await wait_for_result(hub.commander, hub.shards, request_id, timeout_s)
+        check_client_id(client_id)
+        of_client = client_id
+
+        async def shard() -> tuple[ShardKeys, ...]:
+            return (await hub.shard_of(of_client),)
+
+        return await wait_for_result(hub.commander, shard, request_id, timeout_s)
 
     def stream(self, client_id: str, swarm_name: str, *, after: Resume = None) -> Stream:
         """Follow a session: emits, notifies, replies and deltas, in order, without gap or double.
@@ -146,7 +150,9 @@ class Producer(Errands):
         check_swarm_name(swarm_name)
         hub = self._hub
         keys = hub.namespace.keys_of(client_id)
-        return Stream(hub.subscription, hub.commander, keys, sid_of(swarm_name, client_id), after=after)
+        stream = Stream(hub.subscription, hub.commander, keys, sid_of(swarm_name, client_id), after=after)
+        hub.follow(stream, client_id)
+        return stream
 
     def events(self, *, client_id: str | None = None) -> Events:
         """Follow the bus events of one client, or of all; live only. Iterate as with `stream`."""
@@ -154,4 +160,6 @@ class Producer(Errands):
         if client_id is None:
             return Events.of_all(hub.subscription, hub.namespace.name)
         check_client_id(client_id)
-        return Events.of_client(hub.subscription, hub.namespace.keys_of(client_id), client_id)
+        events = Events.of_client(hub.subscription, hub.namespace.keys_of(client_id), client_id)
+        hub.follow(events, client_id)
+        return events

@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import weakref
 from typing import Self
 
+from producers.clock import sleep
 from producers.commander import Commander
-from producers.errors import QueueUnavailable
+from producers.errors import ProtocolMismatch, QueueUnavailable
 from producers.line import Address
-from producers.namespace import Namespace
+from producers.listening import Consumer
+from producers.namespace import LOOK_AGAIN_S, Namespace
 from producers.replies import ReplyDesk
 from producers.subscription import Subscription
 from schemas.keyspace import ShardKeys
@@ -22,6 +25,9 @@ class Hub:
         self.commander = Commander(address)
         self.subscription = Subscription(address)
         self.desk = ReplyDesk(self.commander)
+        #: who listens where it may be the wrong shard, until a worker has made the namespace; and their client ids
+        self._unsettled: list[tuple[weakref.ref[Consumer[object]], str]] = []
+        self._settling: asyncio.Task[None] | None = None
 
     async def open(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch."""
@@ -36,6 +42,9 @@ class Hub:
 
     async def close(self) -> None:
         """Close both connections; whoever still waits gets QueueUnavailable."""
+        if self._settling is not None:
+            self._settling.cancel()
+            await asyncio.wait((self._settling,))
         self.desk.close()
         await self.subscription.close()
         await self.commander.close()
@@ -50,6 +59,30 @@ class Hub:
         if self.namespace.is_due(asyncio.get_running_loop().time()):
             await self._look_again()
         return self.namespace.keys_of(client_id)
+
+    def follow(self, consumer: Consumer[object], client_id: str) -> None:
+        """Let a consumer move to the shard of its client, once it is known how many there are."""
+        if self.namespace.is_known:
+            return
+        self._unsettled.append((weakref.ref(consumer), client_id))
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._settle_consumers(), name="producer shards")
+
+    async def _settle_consumers(self) -> None:
+        fault = ""
+        while not self.namespace.is_known and not fault:
+            await sleep(LOOK_AGAIN_S)
+            try:
+                await self._look_again()
+            except ProtocolMismatch as mismatch:
+                fault = str(mismatch)
+        unsettled, self._unsettled = self._unsettled, []
+        for reference, client_id in unsettled:
+            consumer = reference()
+            if consumer is not None and fault:
+                consumer.refuse(fault)
+            elif consumer is not None:
+                consumer.move(self.namespace.keys_of(client_id))
 
     async def _look_again(self) -> None:
         # An outage must not fail a call here: the call has a time-out of its own, and the shards known so far

@@ -10,6 +10,7 @@ from typing import Final, Generic, Self, TypeVar
 
 from producers.errors import QueueUnavailable
 from producers.subscription import Subscription
+from schemas.keyspace import ShardKeys
 
 #: items of a consumer that is slower than its channel; more are dropped, and the gap is told
 BACKLOG_MAX: Final = 10_000
@@ -80,10 +81,33 @@ class Consumer(ABC, AsyncIterator[Item], Generic[Item]):
 
     def __init__(self, subscription: Subscription, channel: str) -> None:
         self._feed = Feed()
-        subscription.add(channel, self._feed)
+        self._subscription = subscription
+        self._channel = channel
+        self._unsubscribe = self._listen()
+
+    def _listen(self) -> "weakref.finalize[..., Self]":
+        self._subscription.add(self._channel, self._feed)
         # A `break` out of `async for` just drops the iterator
-        self._unsubscribe = weakref.finalize(self, subscription.remove_soon, channel, self._feed)
-        self._unsubscribe.atexit = False
+        unsubscribe = weakref.finalize(self, self._subscription.remove_soon, self._channel, self._feed)
+        unsubscribe.atexit = False
+        return unsubscribe
+
+    def move(self, keys: ShardKeys) -> None:
+        """Listen in another shard from now on: more was learnt of the namespace."""
+        channel = self.channel_in(keys)
+        if self._unsubscribe.alive and channel != self._channel:
+            self._unsubscribe.detach()
+            self._subscription.remove(self._channel, self._feed)
+            self._channel = channel
+            self._unsubscribe = self._listen()
+
+    def refuse(self, reason: str) -> None:
+        """End it: nobody can tell any more where to listen."""
+        self._feed.refused(reason)
+
+    def channel_in(self, keys: ShardKeys) -> str:  # noqa: ARG002 - a pattern is the same in all of them
+        """Return what it listens to in a shard."""
+        return self._channel
 
     async def opened(self) -> None:
         """Wait until Redis has confirmed: nothing that is published from here on is missed. Raise QueueUnavailable."""

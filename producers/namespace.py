@@ -9,7 +9,7 @@ from schemas.keyspace import ShardKeys, meta_key
 from schemas.names import PROTOCOL_VERSION, is_namespace, shard_of
 
 #: the first worker of a namespace writes the meta hash; until then we look again this often, when used
-_LOOK_AGAIN_S: Final = 1.0
+LOOK_AGAIN_S: Final = 1.0
 
 
 class Namespace:
@@ -34,13 +34,18 @@ class Namespace:
         """Return the keys of the shard that serves a client."""
         return self._keys[shard_of(client_id, len(self._keys))]
 
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the meta hash was read; until then one shard is assumed."""
+        return self._look_at == float("inf")
+
     def is_due(self, now: float) -> bool:
         """Tell whether `read` should be called; `now` by the event loop's clock."""
         return now >= self._look_at
 
     async def read(self, commander: Commander, *, timeout_s: float) -> None:
         """Read the meta hash; raise ProtocolMismatch, QueueUnavailable."""
-        self._look_at = asyncio.get_running_loop().time() + _LOOK_AGAIN_S
+        self._look_at = asyncio.get_running_loop().time() + LOOK_AGAIN_S
         answer = await commander.call("HMGET", meta_key(self.name), "protocol", "shards", timeout_s=timeout_s)
         protocol, shards = cast("list[bytes | None]", answer)
         if protocol is not None or shards is not None:

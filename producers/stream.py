@@ -34,9 +34,15 @@ class Stream(Consumer[AnyItem]):
         self._last_seq = after if isinstance(after, int) else 0
         self._start = _start_of(after)
         self._commander = commander
+        self._sid = sid
         self._outbox = keys.outbox(sid)
         self._ready: deque[AnyItem] = deque()
         super().__init__(subscription, keys.client_channel(sid))
+
+    def channel_in(self, keys: ShardKeys) -> str:
+        """Return the channel of the session in a shard; its outbox is read there too from now on."""
+        self._outbox = keys.outbox(self._sid)
+        return keys.client_channel(self._sid)
 
     async def _next(self) -> AnyItem:
         while not self._ready:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from producers.clock import sleep
@@ -28,7 +28,11 @@ async def send_and_wait(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
     expected = ExpectedReply(parcel, now, now + timeout_s, loop.create_future())
     if not hub.desk.expect(expected):
         # somebody here waits for the same request id already: both get the one reply
-        return await wait_for_result(hub.commander, (parcel.keys,), parcel.request_id, timeout_s)
+
+        async def shard() -> tuple[ShardKeys, ...]:
+            return (parcel.keys,)
+
+        return await wait_for_result(hub.commander, shard, parcel.request_id, timeout_s)
     hub.commander.submit(expected)
     try:
         reply = await expected.reply
@@ -43,21 +47,24 @@ async def send_and_wait(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
 
 
 async def wait_for_result(
-    commander: Commander, shards: Iterable[ShardKeys], request_id: str, timeout_s: float
+    commander: Commander, shards: Callable[[], Awaitable[Iterable[ShardKeys]]], request_id: str, timeout_s: float
 ) -> Reply:
-    """Look at the result key of a request until the reply is there; raise ReplyTimeout."""
+    """Look at the result key of a request until the reply is there; raise ReplyTimeout.
+
+    `shards` is asked before each look, since it may not be known yet how many there are.
+    """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout_s
     pause_s = _LOOK_S
     while (left_s := deadline - loop.time()) > 0:
         # an outage is no answer yet
         with contextlib.suppress(QueueUnavailable):
-            found = await find_result(commander, shards, request_id, timeout_s=left_s)
+            found = await find_result(commander, await shards(), request_id, timeout_s=left_s)
             if isinstance(found, Reply):
                 return found
         await sleep(min(pause_s, max(0.0, deadline - loop.time())))
         pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
-    return await _overdue(commander, shards, request_id, timeout_s)
+    return await _overdue(commander, await shards(), request_id, timeout_s)
 
 
 async def _overdue(commander: Commander, shards: Iterable[ShardKeys], request_id: str, timeout_s: float) -> Reply:

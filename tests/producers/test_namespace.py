@@ -1,11 +1,14 @@
 """What the meta hash of a namespace makes of a producer."""
 
+import asyncio
+import json
+
 import pytest
 from redis.asyncio import Redis
 
-from producers import InvalidRequest, Producer, ProtocolMismatch
+from producers import InvalidRequest, Producer, ProtocolMismatch, QueueUnavailable, Reply
 from tests.helpers.eventually import eventually
-from tests.producers.responder import Responder
+from tests.producers.responder import Responder, reply_to
 
 META = "swarmline:meta"
 
@@ -51,6 +54,58 @@ async def test_a_namespace_that_is_made_later_is_noticed(redis: Redis, redis_url
         await eventually(is_noticed)
         async with Responder(redis_url, shard=7):
             assert (await producer.execute("alice", "support", "Hi")).output == "Hi"
+
+
+async def test_who_follows_a_session_before_its_namespace_is_made_moves_to_the_right_shard(
+    redis: Redis, redis_url: str
+) -> None:
+    async with Producer(redis_url) as producer, producer.stream("alice", "support") as stream:
+        await redis.hset(META, mapping={"protocol": 1, "shards": 16})
+        reply = reply_to({"requestId": "r-1", "clientId": "alice", "swarmName": "support", "body": '{"message":"Hi"}'})
+
+        async def is_heard() -> bool:
+            return await redis.publish("swarmline:{7}:client:support:alice", reply) > 0
+
+        heard = asyncio.create_task(anext(stream))
+        await eventually(is_heard)
+        item = await heard
+    assert isinstance(item, Reply)
+    assert item.output == "Hi"
+
+
+async def test_who_listens_to_a_client_before_the_namespace_is_made_moves_to_the_right_shard(
+    redis: Redis, redis_url: str
+) -> None:
+    async with Producer(redis_url) as producer, producer.events(client_id="alice") as events:
+        await redis.hset(META, mapping={"protocol": 1, "shards": 16})
+
+        async def is_heard() -> bool:
+            event = {"source": "order.paid", "payload": 1, "clientId": "alice", "requestId": None, "turn": None}
+            return await redis.publish("swarmline:{7}:bus:alice", json.dumps({**event, "attempt": None, "atMs": 1})) > 0
+
+        heard = asyncio.create_task(anext(events))
+        await eventually(is_heard)
+        assert (await heard).client_id == "alice"
+
+
+@pytest.mark.parametrize("client_id", ["alice", None])
+async def test_a_result_is_found_in_a_namespace_that_is_made_while_it_is_waited_for(
+    redis: Redis, redis_url: str, client_id: str | None
+) -> None:
+    async with Producer(redis_url) as producer:
+        waiting = asyncio.create_task(producer.result("r-1", client_id=client_id, timeout_s=20))
+        await asyncio.sleep(0)  # noqa: TID251 - it has begun to look
+        await redis.hset(META, mapping={"protocol": 1, "shards": 16})
+        reply = reply_to({"requestId": "r-1", "clientId": "alice", "swarmName": "support", "body": '{"message":"Hi"}'})
+        await redis.set("swarmline:{7}:result:r-1", reply, px=60_000)
+        assert (await waiting).output == "Hi"
+
+
+async def test_who_follows_a_namespace_that_turns_out_to_be_another_is_told(redis: Redis, redis_url: str) -> None:
+    async with Producer(redis_url) as producer, producer.stream("alice", "support") as stream:
+        await redis.hset(META, mapping={"protocol": 2, "shards": 1})
+        with pytest.raises(QueueUnavailable, match="speaks protocol 2"):
+            await anext(stream)
 
 
 async def test_namespaces_do_not_hear_each_other(responder: Responder, redis: Redis, redis_url: str) -> None:
