@@ -37,5 +37,8 @@ async def busy(stage: Stage) -> Stage:
     await worker.claim(0)
     now_s, _ = await stage.redis.time()
     later = now_s * 1000 + A_DAY_AND_A_HALF_MS
+    # far away, so that a slow test shows the same
     await stage.redis.zadd(stage.keys.workers, {"w-1": later, "w-2": later})
+    await stage.redis.zadd(stage.keys.delayed, {"support:dan": later})
+    await stage.redis.zadd(stage.keys.sessions, {"support:ida": later})
     return stage

@@ -89,6 +89,7 @@ async def test_an_admin_sees_all_and_nothing_is_refused(roles: Roles) -> None:
     roles.refused()
     app = Top(roles.url("admin"), NAMESPACE, every_s=0.2)
     async with app.run_test(size=SIZE) as pilot:
+        await until(app, "consuming")
         for key, shown in (("2", "w-1"), ("3", "support:alice"), ("4", "to admit"), ("5", "unknown_kind")):
             await pilot.press(key)
             await until(app, shown)
