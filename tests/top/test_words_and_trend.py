@@ -5,7 +5,7 @@ import pytest
 from worker.core.cluster_sample import ClusterSample
 from worker.core.seen import Flow
 from worker.top.trend import Trend
-from worker.top.view import Mood, View, advice, headline, mood
+from worker.top.view import Mood, Pane, View, advice, headline, mood
 from worker.top.words import count, duration, rate, share
 
 QUIET = ClusterSample(
@@ -20,7 +20,7 @@ def flow(admitted: int, committed: int | None, *endings: tuple[int, str]) -> Flo
 
 def view(**changes: object) -> View:
     sample = {name: getattr(QUIET, name) for name in QUIET.__slots__} | changes
-    return View(now_ms=0, namespace="swarmline", shards=[ClusterSample(**sample)], trend=Trend())  # pyright: ignore[reportArgumentType]
+    return View(pane=Pane.OVERVIEW, now_ms=0, namespace="swarmline", shards=[ClusterSample(**sample)], trend=Trend())  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(

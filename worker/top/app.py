@@ -128,6 +128,8 @@ class Top(App[None]):
 
     def _show_front(self, view: View) -> None:
         pane = self.front
+        if pane is not view.pane:
+            return  # another pane came to the front meanwhile: its own look is under way
         if pane is Pane.OVERVIEW:
             self.query_one(Overview).show(view)
             return
@@ -148,7 +150,8 @@ class Top(App[None]):
             await self._tail.end()
         if self.front is not Pane.OVERVIEW and self.focused is not self.query_one("#filter"):
             self._table(self.front).focus()
-        self._look_now.set()
+        if self.front is not (self._view.pane if self._view else Pane.OVERVIEW):
+            self._look_now.set()
 
     @on(Input.Changed, "#filter")
     def filter_changed(self) -> None:

@@ -30,9 +30,9 @@ class Lookout:
         onlooker = self._onlooker
         await onlooker.arrive()
         now_ms, shards = await onlooker.now_ms(), await onlooker.figures()
+        view = View(pane=pane, now_ms=now_ms, namespace=self._namespace, shards=shards, trend=self._trend)
         if not shards:
-            return View(now_ms=now_ms, namespace=self._namespace, shards=[], trend=self._trend)
-        view = View(now_ms=now_ms, namespace=self._namespace, shards=shards, trend=self._trend)
+            return view
         self._trend.add(now_ms, view.cluster, await onlooker.flows(self._trend.last_entry_ids))
         try:
             return await self._with_pane(view, pane, wanted)

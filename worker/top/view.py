@@ -34,8 +34,9 @@ class Mood(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One look at the namespace; of workers, sessions and dead letters only those that a pane asked for."""
+    """One look at the namespace; of workers, sessions and dead letters only those that its pane shows."""
 
+    pane: Pane
     now_ms: int
     namespace: str
     shards: Sequence[ClusterSample]
