@@ -24,7 +24,7 @@ def environment_of(inherited: Mapping[str, str]) -> dict[str, str]:
     foreign = ("SWARMLINE_", "REDIS_URL", "OTEL_")
     kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
     # Both sides write no line a request: the bare loop has no log, so ours shall not pay for a terminal either.
-    return {**kept, "SWARMLINE_LOG_LEVEL": "WARNING"}
+    return {**kept, "SWARMLINE_LOG_LEVEL": "ERROR"}
 
 
 async def bench(plan: Plan, say: Say) -> Report:
