@@ -1,5 +1,6 @@
 """One real server per test process, flushed before each test and inspected after it."""
 
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -12,6 +13,9 @@ from hypothesis import settings
 from tests.helpers.processes import SwarmlineProcess
 from tests.helpers.server import Server
 from worker.simulate import keyspace as keyspace_guard
+
+# A shell that starts the tests in the background has them ignore SIGINT, and so would every program that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Shared machines stall for a second at any time: an example that was slow once is no fault.
 settings.register_profile("swarmline", deadline=None)
