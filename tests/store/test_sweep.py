@@ -22,6 +22,17 @@ async def idle(stage: Stage, worker: StagedWorker, client_id: str = "alice", *, 
         await stage.redis.zadd(stage.keys.sessions, {f"support:{client_id}": 1})
 
 
+async def test_what_is_asked_to_dispose_waits_for_it_without_expiry(
+    stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
+) -> None:
+    await idle(stage, worker)
+    await housekeeper.sweep()
+    assert await stage.redis.pttl(stage.keys.session(SID)) == -1
+    session = await worker.claim_one()
+    assert await worker.commit(finish(session)) == ["ok"], "it was called off"
+    assert await stage.redis.pttl(stage.keys.session(SID)) > 0
+
+
 async def test_a_due_session_gets_a_dispose_request_that_nobody_sent(
     stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
 ) -> None:

@@ -37,9 +37,11 @@ TYPES = {
     "applied_key": "hash",
 }
 EXPIRING = {"ops_key", "applied_key", "sampler_key"}
-#: these belong to a session: no session hash, no such key; and they expire only while the session is idle
+#: these belong to a session: no session hash, no such key; and they expire only while the session is idle, or while the
+#: worker holds it that claimed it as it left idle, see worker/store/lua/includes/backstop.lua
 OF_SESSION = {"session_key", "mailbox_key", "control_key", "history_key", "journal_key", "outbox_key"}
 EXPIRING_WHEN_IDLE = {"session_key", "history_key", "journal_key", "outbox_key"}
+HELD = (b"held", b"disposing")
 #: answer of PTTL for a key that is not there
 GONE = -2
 UNDER_WAY = b'"status":"accepted"'
@@ -137,7 +139,8 @@ def _life_faults(client: Inspector, key: str, attribute: str, session_key: str) 
         if status is None:
             yield f"{key}: left behind, its session {split_sid(session_key)[1]!r} is gone"
             return
-        wanted = attribute in EXPIRING_WHEN_IDLE and status == b"idle"
+        is_live = status in HELD and bool(client.hget(session_key, "expires"))
+        wanted = attribute in EXPIRING_WHEN_IDLE and (status == b"idle" or is_live)
     else:
         wanted = attribute in EXPIRING
     if expires != wanted:

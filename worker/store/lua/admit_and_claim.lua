@@ -61,6 +61,7 @@ end
 --#include replies
 --#include settings
 --#include session
+--#include backstop
 --#include reclaim
 --#include admission
 --#include claiming

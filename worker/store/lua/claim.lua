@@ -41,6 +41,7 @@ end
 --#include chunks
 --#include settings
 --#include session
+--#include backstop
 --#include reclaim
 --#include claiming
 --#include claim_call

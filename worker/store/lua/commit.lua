@@ -2,7 +2,8 @@
 --[[
   Commit finished turns of one shard: session, history, result, outbox, events, publish; then release or keep.
 
-  All checks of all items come before the first write: Lua is not rolled back. One bad item hurts no other.
+  Lua is not rolled back, so all checks of all items come before the first write. Only the types of history and outbox
+  show when they are written to, which an item does first and can take back. One bad item hurts no other.
 
   KEYS[1] workers_key   zset    live workers, score = lease end, ms
   KEYS[2] ops_key       hash    last operation number and answer per kind of this worker
@@ -45,6 +46,7 @@ local FIRST_ITEM = 11
 --#include record
 --#include commit_items
 --#include fenced
+--#include backstop
 --#include send
 --#include commit_check
 --#include bell
@@ -57,14 +59,14 @@ end
 check_indexes()
 local statuses, passed = {}, {}
 for i = 1, tonumber(ARGV[10]) do
-  local item = take_item()
+  local item = take_item(i)
   statuses[i] = check_item(item)
   if statuses[i] == 'ok' then
     passed[#passed + 1] = item
   end
 end
 for _, item in ipairs(passed) do
-  write_item(item)
+  statuses[item.number] = write_item(item)
 end
 write_shared()
 return finish_op(statuses)

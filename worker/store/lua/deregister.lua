@@ -19,6 +19,7 @@ local base, worker_id = ARGV[1], ARGV[2]
 --#include calls
 --#include prefixes
 --#include clock
+--#include backstop
 --#include reclaim
 
 check_lines()

@@ -32,8 +32,8 @@ local function check_item(item)
   if not session then
     return failure
   end
-  local journaled = try('HLEN', journal_key_prefix .. item.sid)
-  if not check_outbox(session) or type(journaled) ~= 'number' then
+  local journaled, sent = try('HLEN', journal_key_prefix .. item.sid), try('XLEN', session.outbox_key)
+  if type(sent) ~= 'number' or type(journaled) ~= 'number' then
     return 'wrong_type'
   end
   item.session = session
@@ -42,7 +42,7 @@ end
 
 local function write_item(item)
   for _, data in ipairs(item.out) do
-    keep_and_publish(item.session, with_seq(item.session, data))
+    send(item.session, with_seq(item.session, data))
   end
   if #item.out > 0 then
     call('HSET', item.session.key, 'seq', item.session.seq_text)

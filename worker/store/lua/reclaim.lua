@@ -21,6 +21,7 @@ local base, lease_ms = ARGV[1], tonumber(ARGV[2])
 --#include calls
 --#include prefixes
 --#include clock
+--#include backstop
 --#include reclaim
 
 check_lines()

@@ -28,6 +28,7 @@ local FIRST_ITEM = 5
 --#include clock
 --#include arguments
 --#include fenced
+--#include backstop
 --#include bell
 
 local has_ready = false
@@ -58,6 +59,7 @@ local function hand_back(item)
     -- What an earlier try has shown to observers is told apart by these.
     call('HINCRBY', session.key, item.wait_ms > 0 and not item.is_parked and 'retries' or 'handbacks', 1)
   end
+  persist_held(item.sid, session.expires)
   call('SREM', held_key, item.sid)
   call('HSET', session.key, 'status', status_after(item, attempts), 'holder', '', 'fence',
     match(item.fence, '^%d*') .. '-', 'attempts', attempts)

@@ -24,8 +24,23 @@ local base, worker_id, lease_ms = ARGV[1], ARGV[2], tonumber(ARGV[3])
 --#include calls
 --#include prefixes
 --#include clock
+--#include backstop
 --#include reclaim
 --#include hints
+
+-- Now and then: what this worker has held since the last time may go on for long, so it must not expire meanwhile.
+local function persist_held_for_long()
+  if (tonumber(call('HGET', ops_key, 'persisted')) or 0) > now_ms - 60000 then
+    return
+  end
+  call('HSET', ops_key, 'persisted', now_text)
+  for _, sid in ipairs(call('SMEMBERS', held_key_prefix .. worker_id)) do
+    local expires = try('HGET', session_key_prefix .. sid, 'expires')
+    if type(expires) == 'string' then
+      persist_held(sid, expires)
+    end
+  end
+end
 
 local lease_end = tonumber(call('ZSCORE', workers_key, worker_id))
 if not lease_end and ARGV[4] ~= '1' then
@@ -44,6 +59,7 @@ if not since or not lease_end or not is_unbroken(lease_end - lease_ms, lease_ms)
   call('HSET', ops_key, 'since', now_text)
 end
 call('PEXPIRE', ops_key, 3600000)
+persist_held_for_long()
 local reclaimed = reclaim_dead_workers(since, lease_ms)
 if reclaimed > 0 then
   ring_bell()

@@ -32,7 +32,7 @@ for i, sid in ipairs(due) do
   -- A damaged session must not stop the sweep of the others; its keys still have their own expiry.
   if try('HGET', session_key, 'status') == 'idle'
       and type(try('RPUSH', mailbox_key_prefix .. sid, make_record(request, '', now_text))) == 'number' then
-    call('HSET', session_key, 'status', 'ready')
+    call('HSET', session_key, 'status', 'ready', 'expires', '')
     call('PERSIST', session_key)
     call('PERSIST', history_key_prefix .. sid)
     call('PERSIST', outbox_key_prefix .. sid)

@@ -92,11 +92,9 @@ end
 
 -- The session joins the line. `first` is its only request, when that is known without reading the mailbox.
 local function wake(session, first)
-  if session.status == 'idle' then
-    -- From here on there is accepted work, and accepted work never expires.
-    call('PERSIST', session.key)
-    call('PERSIST', session.history_key)
-    call('PERSIST', session.outbox_key)
+  if session.status == 'idle' and not outlives(session.expires, settings_of(session.swarm_name).ttl_ms or 0) then
+    persist(session.sid, session.expires)
+    session.expires = ''
   end
   session.status = 'ready'
   session.waiting = first and { first }

@@ -70,7 +70,7 @@ local function describe(session, mailbox, is_suspect)
   local window = settings.history_window or 16
   -- A session without a turn has a document if its first turn is parked and somebody brought the answer.
   description[9] = (turn or session.holder == '') and read('HGET', session.key, 'document') or ''
-  description[10] = turn and window > 0 and read('LRANGE', session.history_key, -window, '-1') or NOTHING
+  description[10] = turn and window > 0 and read('LRANGE', history_key_prefix .. sid, -window, '-1') or NOTHING
   description[11] = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
   description[12] = NOTHING
   if session.attempts > 1 or session.holder == '' then
@@ -78,12 +78,18 @@ local function describe(session, mailbox, is_suspect)
     description[12] = read('HGETALL', journal_key_prefix .. sid)
     description[13] = read('HMGET', session.key, 'handbacks', 'retries')
     -- Its commit may have been refused for a key that a plain claim does not read: don't run it for nothing once more.
-    read('LLEN', session.history_key)
-    read('XLEN', session.outbox_key)
+    read('LLEN', history_key_prefix .. sid)
+    read('XLEN', outbox_key_prefix .. sid)
     read('SCARD', banned_key_prefix .. sid)
   end
   answer_bytes = answer_bytes + #description[9]
   return description
+end
+
+-- Nobody takes the session in this call.
+local function wait_on(session, status)
+  persist_held(session.sid, session.expires)
+  call('HSET', session.key, 'status', status)
 end
 
 -- A key of the session was overwritten by somebody. It must not stop the line: it is tried again later, mended or not.
@@ -92,7 +98,7 @@ local function set_aside(sid, session, key)
   aside[#aside + 1], aside[#aside + 2] = sid, key
   if session then
     session.status = 'delayed'
-    call('HSET', session.key, 'status', 'delayed')
+    wait_on(session, 'delayed')
   end
 end
 
@@ -129,8 +135,7 @@ local function claim(sid, session, is_suspect)
   end
   if not serves[session.swarm_name] then
     handed_back[#handed_back + 1] = session.sid
-    call('HSET', session.key, 'status', 'ready')
-    return
+    return wait_on(session, 'ready')
   end
   unreadable = false
   local mailbox = waiting_requests(session)
@@ -205,7 +210,7 @@ local function claim_sessions(woken)
     if wants_more() then
       claim(session.sid, session, false)
     else
-      call('HSET', session.key, 'status', 'ready')
+      wait_on(session, 'ready')
       waiting[#waiting + 1] = session.sid
     end
   end

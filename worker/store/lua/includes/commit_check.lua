@@ -18,7 +18,7 @@ end
 
 -- Keys that a plain item does not read anyway are looked at only if it will write them.
 local function has_wrong_type(shape, session)
-  return shape.records > 0 and not has_type('LLEN', session.history_key)
+  return shape.requests > 1 and not has_type('XLEN', session.outbox_key) -- the second reply may be the first one kept
     or shape.bans > 0 and not has_type('SCARD', banned_key_prefix .. session.sid)
     or shape.journaled and not has_type('HLEN', journal_key_prefix .. session.sid)
     or shape.from_control and not has_type('LLEN', mailbox_key_prefix .. session.sid)
@@ -39,7 +39,7 @@ end
 -- Returns the first entries of the item's list, or nil and the status that refuses the item.
 local function read_heads(item, session)
   local shape = item.shape
-  item.list_key = (shape.from_control and control_key_prefix or mailbox_key_prefix) .. item.sid
+  item.list_key = (shape.from_control and control_key_prefix or mailbox_key_prefix) .. session.sid
   -- Earlier items of this call pop theirs before this one is written.
   local popped = shape.from_control and session.control_popped or session.mailbox_popped
   local heads
@@ -48,8 +48,7 @@ local function read_heads(item, session)
   else
     heads = try('LRANGE', item.list_key, popped, popped + shape.requests)
   end
-  session.history_key = session.history_key or history_key_prefix .. item.sid
-  if heads.err or not check_outbox(session) or has_wrong_type(shape, session) then
+  if heads.err or has_wrong_type(shape, session) then
     return nil, 'wrong_type'
   elseif not are_heads(item, heads) then
     return nil, 'moved'
@@ -58,7 +57,7 @@ local function read_heads(item, session)
 end
 
 local function check_item(item)
-  local session, failure = fenced_session(item.sid, item.fence)
+  local session, failure = fenced_session(ARGV[item.at], ARGV[item.at + 1])
   if not session then
     return failure
   end

@@ -23,6 +23,7 @@ local function read_shape(text)
   return {
     from_control = from_control > 0, wakes = from_control == 2, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,
     journaled = journaled == 1, due = integer(now_ms + ttl_ms), life_ms = integer(ttl_ms + grace_ms),
+    expires = integer(now_ms + ttl_ms + grace_ms), must_live_until_ms = now_ms + ttl_ms + grace_ms / 2,
     history_max = cap > 0 and math.min(cap, history_max) or history_max,
     requests = requests, records = records, out = out, events = events, bans = bans, skip_events = first_event,
     document = has_document == 1 and document, dead = is_dead == 1 and dead, first_request = first_request,
@@ -31,7 +32,7 @@ local function read_shape(text)
   }
 end
 
-local function take_item()
+local function take_item(number)
   local text = ARGV[position + 2]
   local shape = shapes[text]
   if not shape then
@@ -40,8 +41,7 @@ local function take_item()
   end
   -- All fields at once, or the table would grow twice.
   local item = {
-    sid = ARGV[position], fence = ARGV[position + 1], shape = shape, at = position,
-    session = false, list_key = false, heads = false, more = false,
+    number = number, shape = shape, at = position, session = false, list_key = false, heads = false, more = false,
   }
   position = position + shape.size
   return item

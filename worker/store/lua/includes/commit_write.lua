@@ -5,36 +5,44 @@ local REPLY_WITHOUT_SEQ = 123 -- '{': a reply that is published as it is; the ot
 local function bury_heads(item)
   local at = item.at + item.shape.dead
   for i = 1, item.shape.requests do
-    local letter = record_fields(item.heads[i], item.sid, 'orig.')
+    local letter = record_fields(item.heads[i], item.session.sid, 'orig.')
     call('XADD', dead_key, 'MAXLEN', '~', dead_max, '*', 'reason', ARGV[at], 'error', ARGV[at + 1], 'attempts',
       ARGV[at + 2], 'atMs', now_text, unpack(letter))
   end
 end
 
 -- A reply without a seq belongs to no turn and stays out of the outbox. The outbox of a session that ends goes with it.
+-- Returns false when the outbox is no stream.
 local function write_reply(session, request_id, reply, reply_to, dispose)
   local sequenced = string.byte(reply) ~= REPLY_WITHOUT_SEQ
   local data = sequenced and with_seq(session, reply) or reply
-  call('SET', result_key_prefix .. request_id, data, 'PX', result_ttl_ms)
-  if sequenced and not dispose then
-    keep_and_publish(session, data)
-  else
-    publish(client_channel_prefix .. session.sid, data)
+  if sequenced and not dispose and not keep(session, data) then
+    return false
   end
+  call('SET', result_key_prefix .. request_id, data, 'PX', result_ttl_ms)
+  publish(client_channel_prefix .. session.sid, data)
   if reply_to ~= '' then
     publish(reply_to, data)
   end
+  return true
 end
 
-local function write_replies(item)
-  local at = item.at + item.shape.first_request
-  for _ = 1, item.shape.requests do
-    local reply = ARGV[at + 1]
-    if reply ~= '' then
-      write_reply(item.session, ARGV[at], reply, ARGV[at + 2], item.shape.dispose)
+-- Emits first, then the replies; false when the outbox is no stream, and then nothing was written.
+local function write_output(item)
+  local session, shape = item.session, item.shape
+  for at = item.at + shape.first_out, item.at + shape.first_out + shape.out - 1 do
+    if not send(session, with_seq(session, ARGV[at])) then
+      return false
+    end
+  end
+  local at = item.at + shape.first_request
+  for _ = 1, shape.requests do
+    if ARGV[at + 1] ~= '' and not write_reply(session, ARGV[at], ARGV[at + 1], ARGV[at + 2], shape.dispose) then
+      return false
     end
     at = at + 3
   end
+  return true
 end
 
 -- The events of a turn as one JSON list. A plain turn has three: one concatenation, and no string on the way to it.
@@ -60,33 +68,43 @@ local function write_events(item)
   end
 end
 
-local function write_history(item)
+-- Append the records; false when the history is no list, and then nothing was written.
+local function append_history(item)
   local session, count, length = item.session, item.shape.records, 0
-  local first = item.at + item.shape.first_record
+  local history_key, first = history_key_prefix .. session.sid, item.at + item.shape.first_record
   for from = first, first + count - 1, 1000 do
-    length = call('RPUSH', session.history_key, unpack(ARGV, from, math.min(from + 999, first + count - 1)))
+    length = try('RPUSH', history_key, unpack(ARGV, from, math.min(from + 999, first + count - 1)))
+    if type(length) ~= 'number' then
+      return false
+    end
   end
-  local history_max = item.shape.history_max
-  if length > history_max then
-    call('LTRIM', session.history_key, -history_max, -1)
-    length = history_max
+  if count > 0 then
+    session.records = length
+    session.has_new_key = session.has_new_key or length == count
   end
-  session.new_records = length
+  return true
+end
+
+local function trim_history(session, history_max)
+  if session.records and session.records > history_max then
+    call('LTRIM', history_key_prefix .. session.sid, -history_max, -1)
+    session.records = history_max
+  end
 end
 
 local function write_bans(item)
   local first = item.at + item.shape.first_ban
   for at = first, first + 2 * item.shape.bans - 1, 2 do
     local command = ARGV[at + 1] == '1' and 'SADD' or 'SREM'
-    call(command, banned_key_prefix .. item.sid, ARGV[at])
-    call(command, bans_key, ARGV[at] .. ':' .. item.sid)
+    call(command, banned_key_prefix .. item.session.sid, ARGV[at])
+    call(command, bans_key, ARGV[at] .. ':' .. item.session.sid)
   end
 end
 
 -- A commit deletes only the journal fields of its own requests, and how often they were begun before.
 local function clear_journal(item)
   call('HDEL', item.session.key, 'handbacks', 'retries')
-  local journal_key = journal_key_prefix .. item.sid
+  local journal_key = journal_key_prefix .. item.session.sid
   local first = item.at + item.shape.first_request
   for _, field in ipairs(call('HKEYS', journal_key)) do
     for at = first, first + 3 * (item.shape.requests - 1), 3 do
@@ -141,7 +159,7 @@ local function release(item)
   end
   released[#released + 1] = session.sid
   if shape.dispose or not session.turn and not mailbox_waits and not session.control then
-    call('DEL', session.key, session.history_key, session.outbox_key, journal_key_prefix .. session.sid)
+    call('DEL', session.key, history_key_prefix .. session.sid, session.outbox_key, journal_key_prefix .. session.sid)
     call('ZREM', delayed_key, session.sid)
     if mailbox_waits or session.control then
       begin_afresh(session)
@@ -155,6 +173,18 @@ local fields, field_count = {}, 0 -- of one HSET; one table for all items
 local function set(name, value)
   fields[field_count + 1], fields[field_count + 2] = name, value
   field_count = field_count + 2
+end
+
+-- See backstop.lua: the expiry is renewed only when half of the grace is gone.
+local function renew_expiry(session, shape)
+  if (tonumber(session.expires) or 0) >= shape.must_live_until_ms and not session.has_new_key then
+    return
+  end
+  call('PEXPIRE', session.key, shape.life_ms)
+  call('PEXPIRE', history_key_prefix .. session.sid, shape.life_ms)
+  call('PEXPIRE', session.outbox_key, shape.life_ms)
+  session.expires = shape.expires
+  set('expires', session.expires)
 end
 
 local function write_session(item)
@@ -177,37 +207,46 @@ local function write_session(item)
   if shape.releases and shape.from_control and session.status ~= 'idle' then
     set('holder', '') -- whoever claims the head must look for its journal, and remember nothing
   end
-  if session.new_records then
-    set('records', session.new_records)
+  if session.records then
+    set('records', session.records)
   end
   if shape.document then
     set('document', ARGV[item.at + shape.document])
   end
-  call('HSET', session.key, unpack(fields, 1, field_count))
   if session.status == 'idle' then
-    call('PEXPIRE', session.key, shape.life_ms)
-    call('PEXPIRE', session.history_key, shape.life_ms)
-    call('PEXPIRE', session.outbox_key, shape.life_ms)
+    renew_expiry(session, shape)
+  elseif shape.releases then
+    persist_held(session.sid, session.expires)
   end
+  call('HSET', session.key, unpack(fields, 1, field_count))
 end
 
+-- Returns the status of the item. What may meet a key of a wrong type comes first, so that it can be taken back.
 local function write_item(item)
   local shape, session = item.shape, item.session
+  if session.broken then
+    return 'fenced'
+  end
+  local count = shape.records
+  if not append_history(item) then
+    session.broken = true
+    return 'wrong_type'
+  elseif not write_output(item) then
+    if count > 0 then
+      call('LTRIM', history_key_prefix .. session.sid, 0, -count - 1)
+    end
+    session.broken = true
+    return 'wrong_type'
+  end
+  trim_history(session, shape.history_max)
   pop_requests(item)
   if shape.dead then
     bury_heads(item)
   end
-  for at = item.at + shape.first_out, item.at + shape.first_out + shape.out - 1 do
-    keep_and_publish(session, with_seq(session, ARGV[at]))
-  end
-  write_replies(item)
   write_events(item)
-  if shape.records > 0 then
-    write_history(item)
-  end
   write_bans(item)
   if shape.wakes then
-    call('ZREM', delayed_key, item.sid)
+    call('ZREM', delayed_key, item.session.sid)
   end
   if shape.journaled then
     clear_journal(item)
@@ -216,6 +255,7 @@ local function write_item(item)
     fit_outbox(session)
   end
   write_session(item)
+  return 'ok'
 end
 
 local function write_shared()

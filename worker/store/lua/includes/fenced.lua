@@ -31,14 +31,14 @@ local held_sessions = {} -- sid -> session
 
 local function read_held(sid)
   local key = session_key_prefix .. sid
-  local found = try('HMGET', key, 'status', 'fence', 'seq', 'turn', 'control')
+  local found = try('HMGET', key, 'status', 'fence', 'seq', 'turn', 'control', 'expires')
   if found.err then
     return nil
   end
   local session = {
     sid = sid, key = key, status = found[1], fence = found[2], seq = tonumber(found[3]) or 0, seq_text = found[3] or '0',
-    turn = found[4], control = found[5], mailbox_popped = 0, control_popped = 0, outbox_key = false, history_key = false,
-    sent = false, sent_before = false, new_records = false, broken = false,
+    turn = found[4], control = found[5], expires = found[6], mailbox_popped = 0, control_popped = 0,
+    outbox_key = outbox_key_prefix .. sid, sent = 0, records = false, has_new_key = false, broken = false,
   }
   held_sessions[sid] = session
   return session

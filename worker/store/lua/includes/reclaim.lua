@@ -6,18 +6,35 @@ local function is_unbroken(last_ms, lease_ms)
   return last_ms <= now_ms and now_ms - last_ms <= lease_ms / 2
 end
 
+-- All workers were away for longer than the session lived: what waits in it opens a fresh one.
+local function begin_afresh_if_waiting(sid)
+  local has_control = call('EXISTS', control_key_prefix .. sid) == 1
+  if not has_control and call('EXISTS', mailbox_key_prefix .. sid) == 0 then
+    return false
+  end
+  call('HSET', session_key_prefix .. sid, 'status', 'ready')
+  if has_control then
+    call('HSET', session_key_prefix .. sid, 'control', '1')
+  end
+  call('RPUSH', ready_key, sid)
+  return true
+end
+
 -- A session lost for the first time runs again at once, at the front of the line. One that was lost before may hold the
 -- request that kills workers: it becomes a suspect, and a worker holds one suspect at a time, so it takes no innocent
 -- session down again. Sessions lost for the second time together share the blame, and none of them is charged for it.
 local function give_back(sid, worker_id, shared)
   local session_key = session_key_prefix .. sid
-  local held = try('HMGET', session_key, 'holder', 'fence', 'attempts')
+  local held = try('HMGET', session_key, 'holder', 'fence', 'attempts', 'expires')
   if held.err then
     call('RPUSH', ready_key, sid) -- damaged: the next claim sets it aside
     return false
+  elseif not held[1] then
+    return begin_afresh_if_waiting(sid)
   elseif held[1] ~= worker_id then
     return false
   end
+  persist_held(sid, held[4])
   -- The nonce goes, so the old holder's fence matches nothing from here on, even before the next claim.
   local attempts = tonumber(held[3]) or 0
   call(attempts > 1 and 'RPUSH' or 'LPUSH', attempts > 1 and suspects_key or ready_key, sid)

@@ -10,19 +10,19 @@ local function with_seq(session, item)
   return '{"seq":' .. session.seq_text .. item
 end
 
--- Look at the outbox of a session before the first write; false when it is no stream. Looks once per call.
-local function check_outbox(session)
-  session.outbox_key = session.outbox_key or outbox_key_prefix .. session.sid
-  session.sent_before = session.sent_before or try('XLEN', session.outbox_key)
-  session.sent = session.sent or session.sent_before
-  return type(session.sent) == 'number'
+-- Put an item into the outbox; false when that key is no stream, which shows at the first item: nothing was written.
+local function keep(session, data)
+  if type(try('XADD', session.outbox_key, 'MAXLEN', '~', outbox_max, '*', 'data', data)) == 'table' then
+    return false
+  end
+  session.sent = session.sent + 1
+  return true
 end
 
 -- A new stream takes 4 KiB for its first entry, ten times what it holds. Dump and restore keep what is used.
 local function fit_outbox(session)
-  if session.sent_before == 0 and session.sent > 0 then
+  if not session.turn and session.sent > 0 and call('XLEN', session.outbox_key) == session.sent then
     call('RESTORE', session.outbox_key, '0', call('DUMP', session.outbox_key), 'REPLACE')
-    session.sent_before = session.sent
   end
 end
 
@@ -32,14 +32,13 @@ local function publish(channel, data)
   end
 end
 
-local function keep_and_publish(session, data)
-  session.sent = session.sent + 1
-  if session.sent < outbox_max then
-    call('XADD', session.outbox_key, '*', 'data', data) -- nothing to trim: three values less to hand over
-  else
-    call('XADD', session.outbox_key, 'MAXLEN', '~', outbox_max, '*', 'data', data)
+-- As `keep`, and tell whoever listens now.
+local function send(session, data)
+  if not keep(session, data) then
+    return false
   end
   publish(client_channel_prefix .. session.sid, data)
+  return true
 end
 
 -- Publish values[first] to values[last] on the bus channel of the session's client.

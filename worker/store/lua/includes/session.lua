@@ -1,12 +1,13 @@
--- What one call knows of a session: read once, with its key names, since in Lua every new string costs.
+-- What one call knows of a session: read once. Few names and fields, since every new string costs, and a table of more
+-- than 16 fields twice as much as one of 16.
 local sessions = {} -- sid -> session
 
 local function open_session(sid, swarm_name, found)
   local session = {
     sid = sid, swarm_name = swarm_name, key = session_key_prefix .. sid, mailbox_key = mailbox_key_prefix .. sid,
-    history_key = history_key_prefix .. sid, outbox_key = outbox_key_prefix .. sid, waiting = false,
+    waiting = false,
     status = found[1], fence = found[2], attempts = tonumber(found[3]) or 0, turn = found[4], records = found[5],
-    holder = found[6], seq = found[7], control = found[8], disposing = found[9],
+    holder = found[6], seq = found[7], control = found[8], disposing = found[9], expires = found[10],
   }
   sessions[sid] = session
   return session
@@ -19,7 +20,7 @@ local function read_session(sid, swarm_name)
     return session
   end
   local found = try('HMGET', session_key_prefix .. sid, 'status', 'fence', 'attempts', 'turn', 'records', 'holder',
-    'seq', 'control', 'disposing')
+    'seq', 'control', 'disposing', 'expires')
   if found.err then
     return nil
   end
