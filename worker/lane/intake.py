@@ -1,7 +1,8 @@
 """Admit and claim: keep the worker's free slots filled, and entries moving into mailboxes even when none is free."""
 
 import asyncio
-import contextlib
+from collections.abc import Coroutine
+from typing import Any
 
 from worker.errors import QueueUnavailable
 from worker.lane.doorbell import BELL_WAIT_S, Doorbell
@@ -110,9 +111,9 @@ class Intake:
     async def _sent_ahead(self, number: int, asked: int, suspects: int) -> Claim | None:
         """Claim at the next sign of work; None when it is not known whether that came to pass: to be repeated."""
         try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(None) as self._ahead:
-                    return await self._store.admit_and_claim(number, asked, suspects, wait_s=BELL_WAIT_S)
+            return await self._unless_taken_back(
+                self._store.admit_and_claim(number, asked, suspects, wait_s=BELL_WAIT_S)
+            )
         except CommandRefused as refusal:
             await self._outage.pause("doorbell")
             if refusal.code == "NOGROUP":
@@ -121,9 +122,17 @@ class Intake:
             raise
         except QueueUnavailable:
             self._outage.failed("claim")
-        finally:
-            self._ahead = None
         return None
+
+    async def _unless_taken_back(self, call: Coroutine[Any, Any, Claim]) -> Claim | None:
+        """Await a claim that was sent ahead; None when `claim_now` was called meanwhile."""
+        try:
+            async with asyncio.timeout(None) as self._ahead:
+                return await call
+        except TimeoutError:
+            return None
+        finally:
+            self._ahead = None  # at once: what follows an error takes time, and nothing is sent ahead by then
 
     def _take(self, claim: Claim) -> None:
         for session in claim.sessions:
