@@ -88,6 +88,7 @@ async def test_at_the_lowest_level_the_log_holds_no_contents_and_no_password(
 ) -> None:
     url = with_password(guarded)
     environment = {"SWARMLINE_REDIS_URL": url, "SWARMLINE_LOG_FORMAT": log_format, "SWARMLINE_LOG_LEVEL": "DEBUG"}
+    environment |= {"SWARMLINE_RETRY_FIRST_S": "0.1"}  # five tries in seconds
     worker = start_swarmline("worker", "--app", APP, "--metrics-port", "0", **environment)
     metrics_url = (await worker.ready())["metrics"]
     redis = redis_asyncio.Redis.from_url(guarded.url)
