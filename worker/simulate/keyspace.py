@@ -78,6 +78,10 @@ class Inspector(Protocol):
         """Return a field of a hash."""
         ...
 
+    def lrange(self, name: str, start: int, end: int) -> Sequence[bytes]:
+        """Return entries of a list."""
+        ...
+
     def zrange(self, name: str, start: int, end: int) -> Sequence[bytes]:
         """Return members of a sorted set."""
         ...

@@ -16,6 +16,8 @@ from worker.simulate.sender import KEYS, Outgoing
 LOOK_EVERY_S = 0.2
 AT_REST_WITHIN_S = 20.0
 CLOSED_WITHIN_S = 5.0
+#: begins the requests by which the sweep disposes
+BY_TTL = b"~ttl-"
 PROBED = 300
 
 
@@ -76,7 +78,7 @@ class Settling:
         await crew.dismiss_all()
         found += crew.unexpected
         found += [f"{worker.decode()} is still registered" for worker in client.zrange(KEYS.workers, 0, -1)]
-        found += [f"{key} is not empty" for key in (KEYS.ready, KEYS.suspects) if client.exists(key)]
+        found += [f"{sid} is left in {key}" for key in (KEYS.ready, KEYS.suspects) for sid in _left_in(client, key)]
         found += [f"{key.decode()} is left" for key in client.scan_iter(KEYS.held("*"), count=1000)]
         found += await self._connections_left(client)
         client.close()
@@ -96,6 +98,17 @@ class Settling:
 
         await _until(alone, within_s=CLOSED_WITHIN_S)
         return [f"{connected()} connections are open, all but one of them left over"] if connected() > 1 else []
+
+
+def _left_in(client: Inspector, key: str) -> list[str]:
+    """Return the sids of a line, but for those that wait to be disposed: their TTL ended as the last worker left."""
+    sids = [sid.decode() for sid in client.lrange(key, 0, -1)]
+    return [
+        sid
+        for sid in sids
+        if client.hget(KEYS.session(sid), "status") != b"ready"
+        or not all(record.startswith(BY_TTL) for record in client.lrange(KEYS.mailbox(sid), 0, -1) or [b""])
+    ]
 
 
 async def _until(probe: Callable[[], Coroutine[Any, Any, bool]], *, within_s: float) -> bool:
