@@ -47,11 +47,11 @@ class HeldSession:
 
     __slots__ = (
         "_confirmed",
+        "_control_lock",
         "_services",
         "_silent_since",
         "beside",
         "claimed",
-        "control_lock",
         "control_seen",
         "deltas_sent",
         "flushing",
@@ -96,13 +96,20 @@ class HeldSession:
         self.forced_disposal: Step | None = None
         #: a control request is being applied that is not on its way to a commit yet
         self.beside = False
-        self.control_lock = asyncio.Lock()
-        self.control_seen = {request.request_id for request in claimed.control}
+        self._control_lock: asyncio.Lock | None = None
+        self.control_seen = {request.request_id for request in claimed.control} if claimed.control else set[str]()
         #: live output on its way; the commit waits for it
         self.flushing: asyncio.Future[None] | None = None
         self._confirmed: asyncio.Event | None = None
         #: when the turn began that has not said anything yet; 0 = it has
         self._silent_since = 0.0
+
+    @property
+    def control_lock(self) -> asyncio.Lock:
+        """Return what keeps control requests in their order; most sessions never need it."""
+        if self._control_lock is None:
+            self._control_lock = asyncio.Lock()
+        return self._control_lock
 
     @property
     def waits_for_retry(self) -> bool:
