@@ -13,7 +13,7 @@ ALONE = { test $$? = 1 && echo "Once more, alone, what failed beside the others:
 	&& $(PY) -m pytest -q --last-failed --last-failed-no-failures none --ignore tests/mutants; }
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench chaos mutants fuzz audit clean
+.PHONY: help demo test check bench chaos endurance soak mutants fuzz audit clean
 
 help: ## show this list
 	@echo "Swarmline: conversations with swarms of agents on a message queue."
@@ -47,6 +47,13 @@ bench: $(VENV)/.can-run ## measure side by side with a bare loop on the same ser
 
 chaos: $(VENV)/.can-run ## break everything under load, then check that nothing was lost (ARGS="--minutes 10 --seed 7")
 	@$(PY) -m worker simulate $(ARGS)
+
+endurance: $(VENV)/.can-run ## 200,000 requests, 10,000 sessions, faults by the clock (about 15 minutes)
+	@$(PY) -m worker simulate --minutes 11 --rate 320 --sessions 10000 --lease-s 2 --seed 1 \
+		--every kill=2,freeze=10,client-kill=5,redis-kill=120 $(ARGS)
+
+soak: $(VENV)/.can-run ## half load for half an hour: does anything grow? (ARGS="--soak 5" for 5 minutes)
+	@$(PY) -m worker bench --soak 30 --json .bench/soak.json $(ARGS)
 
 mutants: $(VENV)/.can-develop ## seed one bug after the other, and see whether the simulation finds it
 	@$(PY) -m pytest -q -n 2 tests/mutants $(ARGS)

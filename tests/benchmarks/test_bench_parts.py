@@ -1,5 +1,6 @@
 """The bench itself: ratios pair neighbours, a wrong answer is reported, the bare loop answers every request."""
 
+import asyncio
 import json
 import os
 
@@ -7,12 +8,13 @@ from tests.helpers.processes import clean_environment
 from tests.helpers.server import Server
 from worker.bench.actors import Cost, Duo, Stage
 from worker.bench.bare import STREAM
-from worker.bench.client import Command, Measured, requests_of
+from worker.bench.client import Command, Measured, Run, requests_of
 from worker.bench.connection import connect
 from worker.bench.machine import cpu_s
 from worker.bench.progress import finished
 from worker.bench.report import Report, table
 from worker.bench.samples import Sample, Samples
+from worker.bench.soak import Level, Soak
 from worker.bench.throughput import closed
 
 
@@ -74,3 +76,49 @@ def test_processor_time_of_this_process_grows_while_it_works() -> None:
 
 def test_a_process_that_is_gone_has_used_nothing() -> None:
     assert cpu_s(2**22 + 1) == 0
+
+
+def level(at_s: float, worker_mib: float) -> Level:
+    return Level(
+        at_s=at_s, worker_mib=worker_mib, worker_files=9, worker_threads=3, redis_mib=50, keys=100, connections=14
+    )
+
+
+def test_what_grows_is_told_per_hour_and_the_warm_up_does_not_count() -> None:
+    soak = Soak(
+        p50_ms=[1.0],
+        p99_ms=[2.0],
+        levels=[level(0, 50), level(10, 90), *(level(10 * n, 100 + n / 36) for n in range(2, 11))],
+    )
+    assert round(soak.slope("worker_mib"), 6) == 10
+    assert soak.slope("keys") == 0
+    assert "+10.00 an hour" in soak.table()
+
+
+class SilentUntilAllAreThere:
+    """A system that answers nobody before twenty wait."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.all_there = asyncio.Event()
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def enqueue(self, requests: list[tuple[str, str, str]]) -> None: ...
+
+    async def call(self, client_id: str, swarm_name: str, message: str) -> str:
+        assert client_id.startswith("c-")
+        assert swarm_name == "bench"
+        self.waiting += 1
+        if self.waiting == 20:
+            self.all_there.set()
+        await self.all_there.wait()
+        return f"echo:{message}"
+
+
+async def test_a_paced_load_is_sent_whatever_comes_back() -> None:
+    command = Command(do="paced", n=20, swarm="bench", prefix="c", sessions=3, rate=2000.0)
+    result = await Run(SilentUntilAllAreThere(), command).measure()
+    assert (result.n, result.bad) == (20, 0)

@@ -7,6 +7,8 @@ from worker.clock import sleep
 
 ECHO = "bench"
 SLOW = "bench-slow"
+#: sessions that end by their TTL all the time
+SOAKED = "bench-soaked"
 #: takes as many waiting requests of one client as anybody sends
 FLOODED = "bench-flooded"
 PREFIX = "echo:"
@@ -34,13 +36,13 @@ async def echo_slowly(request: CompletionRequest) -> CompletionMessage:
 POLICY = Policy("short", validate_input=is_short, ban_message="Too long.")
 
 
-def _swarm(name: str, agent: Agent, *, max_mailbox: int = 1000) -> Swarm:
+def _swarm(name: str, agent: Agent, *, max_mailbox: int = 1000, ttl: timedelta = timedelta(hours=1)) -> Swarm:
     return Swarm(
         name,
         agents=[agent],
         default_agent=agent.name,
         policies=[POLICY],
-        session_ttl=timedelta(hours=1),
+        session_ttl=ttl,
         bus="session",
         max_mailbox=max_mailbox,
     )
@@ -50,6 +52,7 @@ app = App(
     swarms=[
         _swarm(ECHO, Agent("echo", prompt="Repeat.", completion=echo)),
         _swarm(FLOODED, Agent("echo", prompt="Repeat.", completion=echo), max_mailbox=1_000_000),
+        _swarm(SOAKED, Agent("echo", prompt="Repeat.", completion=echo), ttl=timedelta(seconds=5)),
         _swarm(SLOW, Agent("slow", prompt="Repeat slowly.", completion=echo_slowly)),
     ]
 )

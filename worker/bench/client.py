@@ -13,12 +13,14 @@ from typing import Protocol
 import uvloop
 
 from worker.bench.app import PREFIX
-from worker.clock import monotonic
+from worker.clock import monotonic, sleep
 
 PADDING = "x" * 90
 #: pipelines under way at once when nothing is waited for
 ENQUEUE_LANES = 10
 BATCH = 100
+#: what is due so soon is sent now
+PACE_S = 0.002
 Request = tuple[str, str, str]
 
 
@@ -46,12 +48,15 @@ class System(Protocol):
 class Command:
     """What the client process should do: `n` requests over `sessions` sessions named after `prefix`."""
 
-    do: str  # "closed": wait for each answer, `in_flight` at a time; "enqueue": only send
+    #: "closed": wait for each answer, `in_flight` at a time; "paced": send `rate` a second whatever comes back;
+    #: "enqueue": only send
+    do: str
     n: int
     swarm: str
     prefix: str
     sessions: int = 1000
     in_flight: int = 1
+    rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,20 +95,32 @@ class Run:
         started = monotonic()
         if self._command.do == "enqueue":
             await asyncio.gather(*[self._send(work) for _ in range(ENQUEUE_LANES)])
+        elif self._command.do == "paced":
+            await self._pace(work, started)
         else:
             await asyncio.gather(*[self._converse(work) for _ in range(self._command.in_flight)])
         return self._measured(monotonic() - started)
 
     async def _converse(self, work: Iterator[Request]) -> None:
         for request in work:
-            started = monotonic()
-            try:
-                answer = await self._system.call(*request)
-            except Exception as error:  # noqa: BLE001 - whatever went wrong, it is counted and reported
-                answer = ""
-                self._fault = self._fault or f"{type(error).__name__}: {error}"
-            self._latencies_s.append(monotonic() - started)
-            self._bad += answer != PREFIX + request[2]
+            await self._call(request, monotonic())
+
+    async def _pace(self, work: Iterator[Request], started: float) -> None:
+        async with asyncio.TaskGroup() as calls:
+            for number, request in enumerate(work):
+                due = started + number / self._command.rate
+                if due - monotonic() > PACE_S:
+                    await sleep(due - monotonic())
+                calls.create_task(self._call(request, due))
+
+    async def _call(self, request: Request, started: float) -> None:
+        try:
+            answer = await self._system.call(*request)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, it is counted and reported
+            answer = ""
+            self._fault = self._fault or f"{type(error).__name__}: {error}"
+        self._latencies_s.append(monotonic() - started)
+        self._bad += answer != PREFIX + request[2]
 
     async def _send(self, work: Iterator[Request]) -> None:
         while batch := list(itertools.islice(work, BATCH)):

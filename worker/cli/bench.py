@@ -10,9 +10,15 @@ def bench(
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Small counts; over within a minute.")] = False,
     overload: Annotated[bool, typer.Option("--overload", help="Only a flood and a very long backlog.")] = False,
+    soak: Annotated[
+        float, typer.Option("--soak", help="Only half load for so many minutes, and what grows meanwhile.", min=0)
+    ] = 0.0,
     json_path: Annotated[Path, typer.Option("--json", help="Where the JSON report goes.")] = Path(".bench/report.json"),
 ) -> None:
     """Measure throughput, latency, cost, memory and takeover beside a bare redis-py loop on a server of its own."""
+    if soak:
+        measure_soak(json_path, soak)
+        return
     if overload:
         measure_overload(json_path, quick=quick)
         return
@@ -45,3 +51,21 @@ def measure_overload(json_path: Path, *, quick: bool) -> None:
     json_path.parent.mkdir(parents=True, exist_ok=True)
     json_path.write_text(json.dumps(found.as_dict()))
     typer.echo(found.table())
+
+
+def measure_soak(json_path: Path, minutes: float) -> None:
+    """Measure what grows in a worker and in Redis while it works."""
+    import json
+    import os
+
+    import uvloop
+
+    from worker.bench.soak import soak as measure
+
+    inherited = os.environ  # noqa: TID251 - to hand it on, cleaned
+    found = uvloop.run(measure(inherited, minutes, lambda text: typer.echo(f"… {text}", err=True)))
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(found.as_dict()))
+    typer.echo(found.table())
+    if found.bad:
+        raise typer.Exit(1)

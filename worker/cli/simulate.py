@@ -25,11 +25,33 @@ PaceS = Annotated[float, typer.Option("--pace-s", help="Seconds between two faul
 Faults = Annotated[
     str | None, typer.Option("--faults", help="Only these kinds, separated by commas.", show_default=False)
 ]
+Every = Annotated[
+    str | None,
+    typer.Option(
+        "--every", help="These faults by the clock: KIND=SECONDS,... instead of drawn ones.", show_default=False
+    ),
+]
 Keep = Annotated[
     Path | None, typer.Option("--keep", help="Keep history and logs in this new directory.", show_default=False)
 ]
 ShowSchedule = Annotated[bool, typer.Option("--schedule", help="Print the faults that the seed draws, and end.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the report as JSON.")]
+
+
+def by_the_clock(text: str) -> dict[str, float]:
+    """Read `kill=2,freeze=10`: kind of fault -> seconds from one to the next; raises ConfigurationError."""
+    from worker.errors import ConfigurationError
+
+    found: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        kind, _, seconds = part.partition("=")
+        try:
+            found[kind] = float(seconds)
+        except ValueError:
+            found[kind] = 0.0
+        if not 0 < found[kind] < float("inf"):
+            raise ConfigurationError(f"--every: {part!r} is not KIND=SECONDS, such as kill=2")
+    return found
 
 
 def simulate(
@@ -43,6 +65,7 @@ def simulate(
     lease_s: LeaseS = 1.0,
     pace_s: PaceS = 0.7,
     faults: Faults = None,
+    every: Every = None,
     keep: Keep = None,
     schedule: ShowSchedule = False,
     as_json: AsJson = False,
@@ -65,6 +88,7 @@ def simulate(
         lease_s=lease_s,
         pace_s=pace_s,
         faults=None if faults is None else tuple(faults.split(",")),
+        every=by_the_clock(every or ""),
         settle_s=max(SETTLES_WITHIN_S, minutes * 60),  # what was held up by the faults takes as long as they did
     )
     drawn = draw(plan)

@@ -111,8 +111,8 @@ class Nemesis:
         await self._targets.server.fail_over(fault.span_s)
 
     async def _client_kill(self, fault: Fault) -> None:
-        kind = ("normal", "pubsub")[fault.pick % 2]
-        await self._targets.connection.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
+        for kind in (("normal",), ("pubsub",), ("normal", "pubsub"))[fault.pick % 3]:
+            await self._targets.connection.execute_command("CLIENT", "KILL", "TYPE", kind, "SKIPME", "yes")
 
     async def _client_pause(self, fault: Fault) -> None:
         what = ("WRITE", "ALL")[fault.pick % 2]

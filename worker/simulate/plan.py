@@ -12,6 +12,8 @@ class Plan:
     duration_s: float = 120.0
     #: kinds of faults, None = all but those that lose what was confirmed
     faults: tuple[str, ...] | None = None
+    #: kind of fault -> seconds from one to the next: these come as by a clock, and nothing else is drawn
+    every: Mapping[str, float] = field(default_factory=dict[str, float])
     #: seconds between two faults, on average
     pace_s: float = 0.7
     workers: int = 4

@@ -25,7 +25,7 @@ KINDS = {
     "join": Kind(1, 2.0, 5.0, "one more worker, which leaves after this long"),
     "redis-kill": Kind(2, 0.1, 1.5, "kill -9 of Redis, and a start from its append-only file"),
     "redis-freeze": Kind(2, 0.3, 2.0, "SIGSTOP of Redis"),
-    "client-kill": Kind(3, 0.0, 0.0, "CLIENT KILL of all connections of one type"),
+    "client-kill": Kind(3, 0.0, 0.0, "CLIENT KILL of all connections, or of one type"),
     "client-pause": Kind(2, 0.2, 1.5, "CLIENT PAUSE, of writes or of everything"),
     "script-flush": Kind(2, 0.0, 0.0, "SCRIPT FLUSH"),
     "group-destroy": Kind(1, 0.0, 0.0, "XGROUP DESTROY of admission and doorbell"),
@@ -63,24 +63,44 @@ class Fault(NamedTuple):
 
 def faults_of(plan: Plan) -> tuple[str, ...]:
     """Return the kinds of faults of a plan; raises ConfigurationError for one that is not known."""
-    if plan.faults is None:
+    if plan.every:
+        named = tuple(plan.every)
+    elif plan.faults is None:
         return tuple(kind for kind in KINDS if kind not in LOSES_CONFIRMED)
-    unknown = sorted(set(plan.faults) - KINDS.keys())
+    else:
+        named = plan.faults
+    unknown = sorted(set(named) - KINDS.keys())
     if unknown:
-        raise ConfigurationError(f"--faults: no such fault: {', '.join(unknown)}; there are {', '.join(KINDS)}")
-    return plan.faults
+        option = "--every" if plan.every else "--faults"
+        raise ConfigurationError(f"{option}: no such fault: {', '.join(unknown)}; there are {', '.join(KINDS)}")
+    return named
 
 
 def draw(plan: Plan) -> Sequence[Fault]:
     """Return the schedule of a plan, in the order of time."""
     chance = random.Random(plan.seed)  # noqa: S311 - it must be repeatable, not secret
     kinds = faults_of(plan)
+    if plan.every:
+        return _by_the_clock(plan, chance)
     weights = [KINDS[kind].weight for kind in kinds]
     schedule: list[Fault] = []
     at_s = 1.0
     while kinds and at_s < plan.duration_s:
         (kind,) = chance.choices(kinds, weights)
-        span_s = plan.lease_s * chance.uniform(KINDS[kind].least, KINDS[kind].most)
-        schedule.append(Fault(at_s, kind, span_s, chance.randrange(1000)))
+        schedule.append(_fault(at_s, kind, plan, chance))
         at_s += plan.pace_s * chance.uniform(0.3, 1.7)
     return schedule
+
+
+def _by_the_clock(plan: Plan, chance: random.Random) -> Sequence[Fault]:
+    times = [
+        (number * every_s, kind)
+        for kind, every_s in plan.every.items()
+        for number in range(1, int(plan.duration_s / every_s) + 1)
+    ]
+    return [_fault(at_s, kind, plan, chance) for at_s, kind in sorted(times)]
+
+
+def _fault(at_s: float, kind: str, plan: Plan, chance: random.Random) -> Fault:
+    span_s = plan.lease_s * chance.uniform(KINDS[kind].least, KINDS[kind].most)
+    return Fault(at_s, kind, span_s, chance.randrange(1000))
