@@ -1,6 +1,7 @@
 """What an operator sees of a worker: /metrics, /livez and /readyz, on the loopback address alone."""
 
 import asyncio
+import json
 import re
 import signal
 from http.client import HTTPConnection
@@ -80,6 +81,26 @@ async def test_what_was_done_is_counted(own_wire: Wire, start_worker: StartWorke
     _, page = await pages.get("/metrics")
     assert "alice" not in page
     assert "bob" not in page
+
+
+async def test_events_of_a_disposal_that_nobody_asked_for_are_counted_too(
+    own_wire: Wire, start_worker: StartWorker
+) -> None:
+    pages = Pages((await start_worker("--metrics-port", "0", "--housekeeping").ready())["metrics"])
+    await own_wire.ask("alice", "brief", "Hello")
+
+    async def is_disposed() -> bool:
+        return await own_wire.keys_of("alice") == []
+
+    await eventually(is_disposed, within_s=PATIENCE_S)
+    entries = await own_wire.redis.xrange(own_wire.name("events"))
+    kept = [event["type"] for _, fields in entries for event in json.loads(fields[b"data"])]
+    assert kept[-1] == "dispose"
+
+    async def as_many_are_counted() -> bool:
+        return await pages.value("swarmline_events_published_total", channel="bus") == len(kept)
+
+    await eventually(as_many_are_counted, within_s=PATIENCE_S)
 
 
 async def test_slots_in_use_are_shown(

@@ -57,15 +57,13 @@ class Observers:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
         claimed, turn, finished = held.claimed, ended.turn, ended.finished
         request_id, reply, reply_to, is_turn = item.requests[-1]
-        # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
         if finished.together:
-            for one in finished.together:
-                self.metrics.turn_finished(claimed.swarm_name, one.status, wait_s, duration_s)
-            reply_tos = sum(ended.reply_to != "" for ended in item.requests)
-            self.metrics.published(len(item.events), len(turn.emits) + len(item.requests), reply_tos)
-        elif reply:
-            self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
-            self.metrics.published(len(item.events), len(turn.emits) + 1, int(reply_to != ""))
+            self._answered_together(claimed.swarm_name, item, ended, wait_s, duration_s)
+        else:
+            # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
+            if reply:
+                self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
+            self.metrics.published(len(item.events), len(turn.emits) + (reply != ""), int(reply_to != ""))
         is_control = item.source is Source.CONTROL
         self.turn_line(_facts(held, item, ended, wait_s, duration_s))
         # What used up no turn of its own, such as an expired request, still names the last one.
@@ -78,6 +76,14 @@ class Observers:
         if isinstance(finished.outcome, Refused):
             direction = "output" if finished.records or is_control else "input"
             self.metrics.policy_refused(finished.outcome.policy_name, direction)
+
+    def _answered_together(
+        self, swarm_name: str, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float
+    ) -> None:
+        for one in ended.finished.together:
+            self.metrics.turn_finished(swarm_name, one.status, wait_s, duration_s)
+        reply_tos = sum(request.reply_to != "" for request in item.requests)
+        self.metrics.published(len(item.events), len(ended.turn.emits) + len(item.requests), reply_tos)
 
 
 def _facts(held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> TurnFacts:
