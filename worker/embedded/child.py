@@ -92,9 +92,10 @@ class Child:
         if self.is_running:
             self._process.send_signal(number)
 
-    async def end(self, number: Signals = SIGKILL, *, within_s: float = 30.0) -> None:
-        """Send a signal and wait until the process is gone; after `within_s` seconds it is killed."""
-        self.send_signal(number)
+    async def end(self, number: Signals | None = SIGKILL, *, within_s: float = 30.0) -> None:
+        """Send a signal, if one is given, and wait until the process is gone; after `within_s` seconds it is killed."""
+        if number is not None:
+            self.send_signal(number)
         try:
             await asyncio.wait_for(self._process.wait(), within_s)
         except TimeoutError:

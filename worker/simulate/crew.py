@@ -99,7 +99,8 @@ class Crew:
         if post.starting is not None:
             await post.starting
         if post.worker is not None:
-            await post.worker.end(SIGTERM)
+            # A worker that was told to go already must not be told again: it would not drain then.
+            await post.worker.end(None if post.ended else SIGTERM)
             self._note_end(post.worker, allowed=(0, 75, -9))
 
     async def dismiss_all(self) -> None:
