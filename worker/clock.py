@@ -31,7 +31,7 @@ def backoff_s(failures: int, *, first_s: float, most_s: float, source: random.Ra
 class Backoff:
     """Delays that double up to a cap, with jitter, so that N workers don't knock at a restarted Redis together."""
 
-    def __init__(self, *, first_s: float = 0.05, most_s: float = 2.0, source: random.Random | None = None) -> None:
+    def __init__(self, *, first_s: float = 0.05, most_s: float = 1.0, source: random.Random | None = None) -> None:
         """Begin at about `first_s` seconds and never exceed `most_s`; `source` of chance is for tests."""
         self._first_s = first_s
         self._most_s = most_s

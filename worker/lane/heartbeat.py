@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 
-from worker.clock import monotonic
+from worker.clock import backoff_s, monotonic
 from worker.store.renewal import Renewal, RenewalLink
 
 #: renewals in one lease: three may fail before anybody else may take over
 RENEWALS_PER_LEASE = 4
 BEAT_S = 0.25
+#: longest pause after a renewal that failed: turns wait for the first one after an outage, and a quarter of a lease is
+#: too long for that
+AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +71,14 @@ class Heartbeat:
         # Fresh worker, fresh id: its first call begins the lease.
         unregistered = set(range(len(self._links)))
         while not self._stop.is_set():
-            started = monotonic()
+            started, pause_s = monotonic(), self._interval_s
             if started - self._last_beat < self._max_loop_stall_s:
                 for shard, link in enumerate(self._links):
                     if self._renew(shard, link, register=shard in unregistered):
                         unregistered.discard(shard)
-            self._stop.wait(max(0.05, self._interval_s - (monotonic() - started)))
+                    else:
+                        pause_s = min(pause_s, backoff_s(0, first_s=AGAIN_S, most_s=AGAIN_S))
+            self._stop.wait(max(0.05, pause_s - (monotonic() - started)))
 
     def _renew(self, shard: int, link: RenewalLink, *, register: bool) -> bool:
         sent_at = monotonic()
