@@ -242,3 +242,14 @@ async def test_nothing_is_published_for_what_is_accepted(stage: Stage, worker: S
     await stage.push("r-1")
     await worker.claim()
     assert await ears.heard() == []
+
+
+async def test_a_session_that_stands_in_line_although_somebody_holds_it_is_claimed_by_nobody(
+    stage: Stage, worker: StagedWorker, other: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    session = await worker.claim_one()
+    await stage.redis.rpush(stage.keys.ready, SID, "support:nobody")
+    assert (await other.claim()).sessions == []
+    assert await stage.names(stage.keys.ready) == []
+    assert await worker.commit(finish(session)) == ["ok"]

@@ -182,6 +182,34 @@ async def test_a_result_key_that_is_not_ours_is_left_alone(stage: Stage, worker:
     assert await stage.redis.get(stage.keys.result("r-1")) == b"not JSON"
 
 
+@pytest.mark.unguarded_keyspace
+@pytest.mark.parametrize("when_busy", ["enqueue", "reject"])
+async def test_a_result_key_of_a_wrong_type_is_left_alone_and_its_request_buried(
+    stage: Stage, worker: StagedWorker, when_busy: str
+) -> None:
+    await stage.push("r-0")
+    await worker.claim_one()
+    await stage.redis.rpush(stage.keys.result("r-1"), "somebody's")
+    await stage.push("r-1", whenBusy=when_busy)
+    assert (await worker.claim()).verdicts == {"dead:malformed": 1}
+    assert await stage.redis.lrange(stage.keys.result("r-1"), 0, -1) == [b"somebody's"]
+    assert await stage.redis.llen(stage.keys.mailbox(SID)) == 1
+
+
+@pytest.mark.unguarded_keyspace
+@pytest.mark.parametrize("damaged", ["session", "mailbox"])
+async def test_the_sender_of_a_request_for_a_damaged_session_is_told(
+    stage: Stage, worker: StagedWorker, damaged: str
+) -> None:
+    await stage.redis.set(getattr(stage.keys, damaged)(SID), "somebody's")
+    await stage.push("r-1")
+    claim = await worker.claim()
+    assert claim.verdicts == {"dead:malformed": 1}
+    assert claim.sessions == []
+    reply = await stage.result("r-1")
+    assert (reply["status"], reply["error"]["code"]) == ("failed", "bad_request")
+
+
 async def test_one_bad_entry_hurts_no_other_of_its_call(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-1", "a")
     await stage.push("r-2", "b", v="9")
