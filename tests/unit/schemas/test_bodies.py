@@ -118,6 +118,13 @@ def test_a_fault_of_the_json_is_refused_and_named(raw: bytes, why: str) -> None:
         parse_body(RequestKind.EXECUTE, raw)
 
 
+@pytest.mark.parametrize("kind", RequestKind)
+def test_a_body_with_four_quotes_in_all_is_checked_like_any_other(kind: RequestKind) -> None:
+    for raw in (b'{"a":NaN,"b":1}', b'{"a":1,"a":1}', b'{"message":"a"', b'{"message":NaN,"b":1}'):
+        with pytest.raises(BadRequest):
+            parse_body(kind, raw)
+
+
 def test_half_a_surrogate_pair_in_text_is_refused() -> None:
     with pytest.raises(BadRequest, match="surrogate"):
         parse_body("execute", '{"message":"\ud800"}')
