@@ -117,7 +117,7 @@ async def test_a_repeated_claim_brings_everything(stage: Stage, worker: StagedWo
 def remembered(turn: int = 1, records: int = 0) -> Session:
     session = Session(client_id="alice", swarm_name="support", default_agent="triage")
     session.turn = turn
-    session.history = ["x" * 1000] * records
+    session.remember(["x" * 1000] * records, window=records)
     return session
 
 

@@ -20,8 +20,9 @@ class Session:
     """One session; lists and dicts of the document are replaced, never changed in place, so a snapshot costs nothing.
 
     `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
-    JSON object; `history_length` counts all records in Redis. `system` holds the system records since the last cut: a
-    model is shown them however old they are. `banned` names the policies that ban this client.
+    JSON object, `history_size` their length together; `history_length` counts all records in Redis. `system` holds the
+    system records since the last cut: a model is shown them however old they are. `banned` names the policies that ban
+    this client.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Session:
         "default_agent",
         "history",
         "history_length",
+        "history_size",
         "memory",
         "resolved",
         "stack",
@@ -55,6 +57,7 @@ class Session:
         self.resolved: Mapping[str, Mapping[str, str]] = {}
         self.history: list[bytes | str] = []
         self.history_length = 0
+        self.history_size = 0
         self.banned: set[str] = set()
 
     @classmethod
@@ -74,11 +77,23 @@ class Session:
         session = cls(client_id=client_id, swarm_name=swarm_name, default_agent=default_agent)
         session.turn = turn
         session.history = [*history]
+        session.history_size = sum(map(len, history))
         session.history_length = history_length
         session.banned = banned
         if document:
             session.read(document)
         return session
+
+    def remember(self, records: Sequence[str], window: int) -> None:
+        """Add new records to the history, and keep the newest `window` of all in memory."""
+        history = [*self.history, *records]
+        self.history_length += len(records)
+        self.history_size += sum(map(len, records))
+        surplus = len(history) - window
+        if surplus > 0:
+            self.history_size -= sum(map(len, history[:surplus]))
+            del history[:surplus]
+        self.history = history
 
     def shown_history(self, new: Sequence[str]) -> list[bytes | str]:
         """Return the window, and before it those system records that are neither in it nor among the `new` records."""

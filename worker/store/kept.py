@@ -30,7 +30,7 @@ class KeptSessions:
     def keep(self, sid: str, session: Session, now_ms: int) -> None:
         """Keep a session whose last commit is on its way; `now_ms` is Redis' clock. The caller changes it no more."""
         self._drop(sid)
-        size = OVERHEAD_BYTES + sum(map(len, session.history))
+        size = OVERHEAD_BYTES + session.history_size
         if session.states or session.memory or session.system:
             size += 4 * len(session.document())
         self._kept[sid] = session, size, now_ms

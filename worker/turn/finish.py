@@ -101,8 +101,7 @@ def _settle(turn: OpenTurn) -> None:
         # What opens no session, such as a one-shot completion, must not let the next request find one.
         session.turn = turn.number
     if records:
-        session.history_length += len(records)
-        session.history = (session.history + records)[-turn.swarm.history_window :]
+        session.remember(records, turn.swarm.history_window)
 
 
 def ending_of(outcome: Outcome) -> Ending:

@@ -82,3 +82,21 @@ def test_reading_an_empty_document_resets_the_session() -> None:
     session.read("")
     assert session.active_agent == "triage"
     assert session.document() == ""
+
+
+def test_a_session_remembers_the_newest_records_and_knows_their_size() -> None:
+    session = fresh()
+    session.remember(["one", "three"], window=3)
+    session.remember(["seven", "eleven"], window=3)
+    assert session.history == ["three", "seven", "eleven"]
+    assert (session.history_length, session.history_size) == (4, len("threeseveneleven"))
+    session.remember(["a", "b", "c", "d"], window=3)
+    assert (session.history, session.history_size) == (["b", "c", "d"], 3)
+
+
+def test_records_that_come_later_change_no_history_that_was_looked_at() -> None:
+    session = fresh()
+    session.remember(["one"], window=2)
+    seen = session.history
+    session.remember(["two", "three"], window=2)
+    assert seen == ["one"]
