@@ -1,4 +1,4 @@
-"""Run the turns of claimed sessions: one task per session, its requests one after the other."""
+"""Run the turns of claimed sessions: many sessions at once, the requests of each one after the other."""
 
 import asyncio
 import contextlib
@@ -88,7 +88,10 @@ class Executor:
 
     async def _serve(self, held: HeldSession) -> None:
         try:
-            await self._run_steps(held)
+            if held.claimed.control:
+                await self._run_control_first(held)
+            else:
+                await self._run_some(held, steps_of(held.claimed), is_all=True)
         except Fenced:
             self.give_up(held)
         except Exception:
@@ -96,12 +99,11 @@ class Executor:
             log.exception("session_stuck", sid=held.claimed.sid, fence=held.claimed.fence)
             raise
 
-    async def _run_steps(self, held: HeldSession) -> None:
+    async def _run_control_first(self, held: HeldSession) -> None:
         steps, control = steps_of(held.claimed), len(held.claimed.control)
-        if control:
-            # A commit takes the head of its list, so control that comes now must not overtake what was claimed.
-            async with held.control_lock:
-                await self._run_some(held, steps[:control], is_all=control == len(steps))
+        # A commit takes the head of its list, so control that comes now must not overtake what was claimed.
+        async with held.control_lock:
+            await self._run_some(held, steps[:control], is_all=control == len(steps))
         if not held.letting_go:
             await self._run_some(held, steps[control:], is_all=True)
 
@@ -159,26 +161,14 @@ class Executor:
         item = commit_item(held, step, ended, release=release)
         duration_s = monotonic() - started
         wait_s = max(0.0, (held.now_ms() - step.request.accepted_at_ms) / 1000 - duration_s)
-
         if ended.turn.trace is not None:
             ended.turn.trace.committing()
-
-        def confirm(status: CommitStatus) -> None:
-            end(item, ended, status)
-            if status is CommitStatus.OK:
-                self._observers.committed(held, item, ended, wait_s, duration_s)
-                if item.source is Source.MAILBOX:
-                    self.suspects.clear(held)
-                if ended.turn.progress.shared:
-                    self._services.shared.committed(ended.turn.request.request_id, ended.turn.progress.shared)
-            self._confirmed(held, status, release=release)
-
-        self._send(held, item, confirm)
+        self._send(held, item, partial(self._committed, held, item, ended, wait_s, duration_s))
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
         """Take a request off its list that has nothing to say any more."""
         item = void_item(held, step, release=release, wakes=wakes)
-        self._send(held, item, partial(self._confirmed, held, release=release))
+        self._send(held, item, partial(self._confirmed, held, release))
 
     def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm) -> None:
         held.unconfirmed += 1
@@ -188,7 +178,27 @@ class Executor:
             self._services.kept.keep(item.sid, held.session, held.now_ms())
         self._committer.submit(item, confirm)
 
-    def _confirmed(self, held: HeldSession, status: CommitStatus, *, release: bool) -> None:
+    def _committed(
+        self,
+        held: HeldSession,
+        item: FinishedTurn,
+        ended: Ended,
+        wait_s: float,
+        duration_s: float,
+        status: CommitStatus,
+    ) -> None:
+        turn = ended.turn
+        if turn.trace is not None:
+            end(turn.trace, item, ended, status)
+        if status is CommitStatus.OK:
+            self._observers.committed(held, item, ended, wait_s, duration_s)
+            if held.is_suspect and item.source is Source.MAILBOX:
+                self.suspects.clear(held)
+            if turn.progress.shared:
+                self._services.shared.committed(turn.request.request_id, turn.progress.shared)
+        self._confirmed(held, item.release, status)
+
+    def _confirmed(self, held: HeldSession, release: bool, status: CommitStatus) -> None:  # noqa: FBT001 - filled in before it is known
         held.confirmed()
         if status is not CommitStatus.OK:
             self._observers.refused(held, status)

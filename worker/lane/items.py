@@ -9,32 +9,34 @@ from worker.turn.port import EndedTogether
 def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -> FinishedTurn:
     """Return what the commit of a finished request writes; what was flushed already is not sent twice."""
     request, turn, finished = step.request, ended.turn, ended.finished
-    reply = "" if request.request_id.startswith(INTERNAL) else finished.reply
-    own = EndedRequest(request.request_id, reply, request.reply_to, finished.sequenced)
+    request_id, claimed, session, source = request.request_id, held.claimed, held.session, step.source
+    reply = "" if request_id.startswith(INTERNAL) else finished.reply
+    own = EndedRequest(request_id, reply, request.reply_to, finished.sequenced)
+    # By position, in the order of the fields: by their names it would take twice as long, and this is for every turn.
     return FinishedTurn(
-        sid=held.claimed.sid,
-        fence=held.claimed.fence,
-        source=step.source,
-        turn=held.session.turn,
-        requests=[_ended(one) for one in finished.together] if finished.together else (own,),
-        release=release,
-        wakes=finished.wakes,
-        opens=finished.opens,
-        dispose=finished.dispose,
-        ttl_ms=finished.session_ttl_ms,
-        history_max=held.swarm.history_max,
-        document=finished.document,
-        dead_reason=finished.dead_reason or "",
-        error=finished.error,
-        attempts=step.attempt + step.retries,
+        claimed.sid,
+        claimed.fence,
+        source,
+        session.turn,
+        [_ended(one) for one in finished.together] if finished.together else (own,),
+        finished.session_ttl_ms,
+        release,
+        finished.wakes,
+        finished.opens,
+        finished.dispose,
+        held.swarm.history_max,
+        finished.document,
+        finished.dead_reason or "",
+        finished.error,
+        step.attempt + step.retries,
         # What is noted of the head of the mailbox is no matter of a control request.
-        journaled=step.source is Source.MAILBOX and (held.journaled or held.was_begun),
-        events_flushed=turn.events_flushed,
-        records=finished.records,
-        out=turn.emits[turn.emits_flushed :],
-        events=finished.events,
-        bans=turn.ban_changes,
-        agent_name=held.session.active_agent,
+        source is Source.MAILBOX and (held.journaled or held.was_begun),
+        turn.events_flushed,
+        finished.records,
+        turn.emits[turn.emits_flushed :] if turn.emits else (),
+        finished.events,
+        turn.ban_changes,
+        session.active_agent,
     )
 
 

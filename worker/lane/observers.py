@@ -10,7 +10,7 @@ from worker.lane.held import HeldSession
 from worker.lane.steps import INTERNAL, Delayed, Ended
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
-from worker.observe.turn_line import TurnFacts, TurnLine
+from worker.observe.turn_line import TurnFacts, TurnLine, no_line
 from worker.store.commits import CommitStatus, FinishedTurn, Source
 
 if TYPE_CHECKING:
@@ -55,35 +55,37 @@ class Observers:
 
     def committed(self, held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
-        claimed, turn, finished = held.claimed, ended.turn, ended.finished
-        request_id, reply, reply_to, is_turn = item.requests[-1]
-        if finished.together:
-            self._answered_together(claimed.swarm_name, item, ended, wait_s, duration_s)
-        else:
-            # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
-            if reply:
-                self.metrics.turn_finished(claimed.swarm_name, finished.status, wait_s, duration_s)
-            self.metrics.published(len(item.events), len(turn.emits) + (reply != ""), int(reply_to != ""))
+        swarm, finished = held.claimed.swarm_name, ended.finished
+        request_id, _, _, is_turn = item.requests[-1]
+        self._published(swarm, item, ended, wait_s, duration_s)
         is_control = item.source is Source.CONTROL
-        self.turn_line(_facts(held, item, ended, wait_s, duration_s))
+        if self.turn_line is not no_line:
+            self.turn_line(_facts(held, item, ended, wait_s, duration_s))
         # What used up no turn of its own, such as an expired request, still names the last one.
         if item.turn == 1 and item.opens and is_turn and not is_control:
-            self.metrics.session_opened(claimed.swarm_name)
+            self.metrics.session_opened(swarm)
         if item.dispose:
-            self.metrics.session_disposed(claimed.swarm_name, _reason(request_id, is_forced=is_control))
+            self.metrics.session_disposed(swarm, _reason(request_id, is_forced=is_control))
         if finished.dead_reason:
             self.metrics.buried(finished.dead_reason, len(item.requests))
         if isinstance(finished.outcome, Refused):
             direction = "output" if finished.records or is_control else "input"
             self.metrics.policy_refused(finished.outcome.policy_name, direction)
 
-    def _answered_together(
-        self, swarm_name: str, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float
-    ) -> None:
-        for one in ended.finished.together:
-            self.metrics.turn_finished(swarm_name, one.status, wait_s, duration_s)
-        reply_tos = sum(request.reply_to != "" for request in item.requests)
-        self.metrics.published(len(item.events), len(ended.turn.emits) + len(item.requests), reply_tos)
+    def _published(self, swarm: str, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
+        finished, events, emits = ended.finished, len(item.events), len(ended.turn.emits)
+        _, reply, reply_to, _ = item.requests[0]
+        if finished.together:
+            for one in finished.together:
+                self.metrics.turn_finished(swarm, one.status, wait_s, duration_s)
+            reply_tos = sum(request.reply_to != "" for request in item.requests)
+            self.metrics.published(events, emits + len(item.requests), reply_tos)
+        elif reply:
+            self.metrics.turn_finished(swarm, finished.status, wait_s, duration_s)
+            self.metrics.published(events, emits + 1, int(reply_to != ""))
+        else:
+            # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
+            self.metrics.published(events, emits, 0)
 
 
 def _facts(held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> TurnFacts:

@@ -61,9 +61,9 @@ class Ended(NamedTuple):
 
 def steps_of(claimed: ClaimedSession) -> list[Step]:
     """Return the requests of a claim in order: control first; only the head of the mailbox was claimed before."""
-    steps = [Step(Source.CONTROL, request, 1) for request in claimed.control]
-    if claimed.requests:
-        head, *others = claimed.requests
-        steps.append(Step(Source.MAILBOX, head, max(1, claimed.attempts), claimed.handbacks, claimed.retries))
-        steps.extend(Step(Source.MAILBOX, request, 1) for request in others)
+    steps = [Step(Source.CONTROL, request, 1) for request in claimed.control] if claimed.control else list[Step]()
+    attempt, handbacks, retries = max(1, claimed.attempts), claimed.handbacks, claimed.retries
+    for request in claimed.requests:
+        steps.append(Step(Source.MAILBOX, request, attempt, handbacks, retries))
+        attempt, handbacks, retries = 1, 0, 0
     return steps

@@ -1,6 +1,7 @@
 """The spans of a turn at its two ends: where it leaves its mailbox, and where its commit is answered."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 from worker.core.outcome import Failed
 from worker.lane.held import HeldSession
@@ -11,7 +12,7 @@ from worker.turn.navigation import active_agent
 from worker.turn.port import Finished, OpenTurn, Postponed
 
 if TYPE_CHECKING:
-    from worker.observe.tracing import Tracing
+    from worker.observe.tracing import Tracing, TurnTrace
 
 
 def begin(tracing: "Tracing | None", held: HeldSession, step: Step, turn: OpenTurn) -> None:
@@ -24,10 +25,10 @@ def begin(tracing: "Tracing | None", held: HeldSession, step: Step, turn: OpenTu
     turn.trace = tracing.begin(request, claimed.swarm_name, claimed.sid, turn.attempt, wait_s, others)
 
 
-async def traced(turn: OpenTurn) -> Finished | Postponed:
+def traced(turn: OpenTurn) -> Coroutine[Any, Any, Finished | Postponed]:
     """Carry a turn through its rooms, inside of its spans if it has any."""
     rooms = take_turn(turn)
-    return await (rooms if turn.trace is None else turn.trace.around(rooms))
+    return rooms if turn.trace is None else turn.trace.around(rooms)
 
 
 def abandon(turn: OpenTurn, reason: str) -> None:
@@ -42,12 +43,10 @@ def park(turn: OpenTurn) -> None:
         turn.trace.parked()
 
 
-def end(item: FinishedTurn, ended: Ended, status: CommitStatus) -> None:
+def end(trace: "TurnTrace", item: FinishedTurn, ended: Ended, status: CommitStatus) -> None:
     """End the spans of a turn with the answer to its commit."""
     turn, finished = ended.turn, ended.finished
-    if turn.trace is None:
-        return
     error = finished.outcome.code if isinstance(finished.outcome, Failed) else ""
     published = len(item.events) + len(item.out) + sum(request.reply != "" for request in item.requests)
     refusal = "" if status is CommitStatus.OK else str(status)
-    turn.trace.committed(finished.status, active_agent(turn).name, error, published, refusal)
+    trace.committed(finished.status, active_agent(turn).name, error, published, refusal)

@@ -57,13 +57,14 @@ class TurnRunner:
         self._store = store
         self._outage = outage
         self._rules = rules
+        self._first = Tries(left=max(0, rules.retry_max_attempts - 1))
 
     async def run(self, held: HeldSession, step: Step) -> Ended | Delayed | Void:
         """Return what becomes of the step: an end to commit, or another try later; raises `Fenced`."""
         request = step.request
         if request.kind in SIGNALS:
             return Void(wakes=_ends_parked(held, step))
-        if not await self._may_run(held, request):
+        if request.kind == "dispose" and not await self._may_dispose(held, request):
             return Void()
         if held.claimed.attempts > 1:
             # Something here may kill workers: the next loss must be charged to the request that runs then, and to none
@@ -78,7 +79,8 @@ class TurnRunner:
         if isinstance(finished, Parked | Postponed):
             park(turn)
             return self._delayed(held, step, finished)
-        return await self._ended(held, step, Ended(turn, finished))
+        ended = Ended(turn, finished)
+        return await self._ended(held, step, ended) if request.kind == "cancel-output" else ended
 
     def _delayed(self, held: HeldSession, step: Step, waiting: Parked | Postponed) -> Delayed:
         if isinstance(waiting, Parked):
@@ -93,19 +95,30 @@ class TurnRunner:
     def _opened(self, held: HeldSession, step: Step) -> OpenTurn:
         started = step.attempt + step.handbacks + step.retries
         turn = open_turn(held, held.swarm, held.session, step.request, started)
-        turn.tries = Tries(step.handbacks, step.retries, max(0, self._rules.retry_max_attempts - step.retries - 1))
-        begin(self._tracing, held, step, turn)
+        turn.tries = self._tries(step)
+        if self._tracing is not None:
+            begin(self._tracing, held, step, turn)
         if held.claimed.journal:
             _recall(turn, step, held.claimed.journal)
         if step.together:
             turn.together, turn.journal = step.together, {MARK: step.together[0].request.request_id}
         return turn
 
+    def _tries(self, step: Step) -> Tries:
+        if not step.handbacks and not step.retries:
+            return self._first
+        return Tries(step.handbacks, step.retries, max(0, self._rules.retry_max_attempts - step.retries - 1))
+
     def _unrun(self, held: HeldSession, step: Step, turn: OpenTurn) -> Finished | None:
         """Return the end of a request that is not to be run, None when it is."""
         if step.attempt > self._rules.max_attempts:
             return bury(turn)
-        if not step.together and SHOWN not in turn.replay and _is_late(held, step.request):
+        if (
+            step.request.deadline_ms is not None
+            and not step.together
+            and SHOWN not in turn.replay
+            and _is_late(held, step.request)
+        ):
             return expire(turn)
         if held.is_damaged and step.request.kind != "dispose":
             return finish_unstarted(turn, DAMAGED)
@@ -175,14 +188,14 @@ class TurnRunner:
         finally:
             # The turn has its end: control that comes from here on must not give it another one.
             held.turn = None
-            held.letting_go = held.letting_go or _parking(turn) is not None
-        await finish_flush(held)
-        return _parking(turn) or finished
+            if turn.parked is not None:
+                held.letting_go = held.letting_go or _parking(turn) is not None
+        if held.flushing is not None:
+            await finish_flush(held)
+        return finished if turn.parked is None else _parking(turn) or finished
 
-    async def _may_run(self, held: HeldSession, request: AdmittedRequest) -> bool:
-        """Take the step that disposal can't be called off after; anything else may run as it is."""
-        if request.kind != "dispose":
-            return True
+    async def _may_dispose(self, held: HeldSession, request: AdmittedRequest) -> bool:
+        """Take the step that disposal can't be called off after."""
         await held.settled()
         claimed = held.claimed
         by_ttl = request.request_id.startswith(INTERNAL)
