@@ -15,6 +15,7 @@ from worker.lane.committer import Committer, Confirm
 from worker.lane.held import HeldSession, LaneServices
 from worker.lane.items import commit_item, void_item
 from worker.lane.observers import Observers
+from worker.lane.session_tasks import SessionTasks
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, steps_of
 from worker.lane.suspects import Suspects
@@ -45,6 +46,7 @@ class Executor:
         self._runner = runner
         self._slots, self._observers = places
         self.suspects = Suspects()
+        self._tasks = SessionTasks(self._serve)
         self._emptied = asyncio.Event()
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
@@ -56,7 +58,7 @@ class Executor:
         self.held[claimed.sid] = held
         self.suspects.took(held)
         self._slots.take()
-        held.task = asyncio.create_task(self._serve(held))
+        self._tasks.start(held)
 
     def lose_all(self) -> None:
         """Others have the sessions: stop every turn, write nothing any more."""
@@ -76,6 +78,7 @@ class Executor:
 
     async def stop(self) -> list[HandBack]:
         """Cancel the turns under way and return what must be handed back: all sessions that are still held."""
+        self._tasks.forget()
         tasks = [held.task for held in self.held.values() if held.task is not None]
         for task in tasks:
             task.cancel()

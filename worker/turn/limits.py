@@ -34,7 +34,7 @@ async def within(limit_s: float, work: Awaitable[_T], waits: Callable[[], Waits]
         waits_for = running.send(None)
     except StopIteration as end:
         return end.value
-    return await _timed(limit_s, _rest(running, waits_for), waits())
+    return await _timed(limit_s, rest_of(running, waits_for), waits())
 
 
 async def _timed(limit_s: float, work: Awaitable[_T], waits: Waits) -> _T:
@@ -71,7 +71,7 @@ class _Alarm:
 
 
 @coroutine
-def _rest(running: _Running[_T], waits_for: object) -> Generator[object, object, _T]:
+def rest_of(running: Coroutine[Any, Any, _T], waits_for: object) -> Generator[object, object, _T]:
     """Carry on a coroutine that was started by hand and already waits for something."""
     try:
         while True:
