@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
+from pydantic_core import to_json
 
 from schemas.keyspace import ShardKeys
 from worker.completions.closing import close_completions
@@ -213,7 +214,8 @@ def _pages(settings: Settings, observers: Observers) -> Generator[str]:
 async def started_worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[Worker]:
     """Build a worker and give it a lease; it serves once its `run` is awaited. Raises `QueueUnavailable`."""
     url = settings.redis_url.get_secret_value()
-    identity = WorkerIdentity(worker_id, tuple(app.swarms))
+    announced = {name: to_json(swarm.admission_settings()).decode() for name, swarm in app.swarms.items()}
+    identity = WorkerIdentity(worker_id, announced)
     limits = _limits(settings)
     slots = Slots(settings.max_sessions_in_flight, observers.metrics.slots, shards=settings.shards)
     rules = LaneRules(lease_s=settings.lease_s, attempts=_attempt_rules(settings))

@@ -94,6 +94,17 @@ async def test_groups_that_were_destroyed_are_taken_up_where_they_stopped(
     await checked(load)
 
 
+async def test_a_redis_that_lost_everything_refuses_no_request(own_server: Server, start_worker: StartWorker) -> None:
+    for worker in [start_worker() for _ in range(2)]:
+        await worker.ready()
+    async with redis_asyncio.Redis.from_url(own_server.url) as client:
+        for _ in range(3):
+            await client.flushall()
+            load = Load(own_server.url, sessions=20, requests=1)
+            await load.run()
+            await checked(load)
+
+
 async def test_a_worker_says_goodbye_over_a_connection_that_an_outage_cut(
     own_server: Server, start_worker: StartWorker
 ) -> None:

@@ -38,7 +38,7 @@ class StagedWorker:
 
     def __init__(self, url: str, keys: ShardKeys, worker_id: str, *, shards: int = 1, **limits: int) -> None:
         self.worker_id = worker_id
-        identity = WorkerIdentity(worker_id, ("support", "sales"))
+        identity = WorkerIdentity(worker_id, {"support": "{}", "sales": "{}"})
         self.store = ShardStore(url, keys, shards, identity, ShardLimits(**(LIMITS | limits)))
         self._renewal = RenewalLink(url, keys, worker_id, LEASE_MS / 1000)
         self._numbers: Counter[str] = Counter()

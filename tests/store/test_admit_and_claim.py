@@ -135,6 +135,16 @@ async def test_a_worker_is_given_only_swarms_that_it_serves(
     assert (await stage.session("new:alice"))["status"] == "ready"
 
 
+async def test_swarms_that_redis_forgot_are_announced_before_anything_is_admitted(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    await stage.redis.delete(stage.keys.swarms)
+    await stage.push("r-1")
+    await stage.push("r-2", "bob", swarmName="sales")
+    assert [session.sid for session in (await worker.claim()).sessions] == ["support:alice", "sales:bob"]
+    assert await stage.reasons() == [], "refused for a swarm that its own worker serves"
+
+
 async def test_the_same_number_again_hands_out_the_same_sessions(stage: Stage, worker: StagedWorker) -> None:
     await stage.push_all(["r-1", "r-2"])
     await stage.push("r-3", "bob")

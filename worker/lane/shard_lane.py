@@ -5,8 +5,6 @@ import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic_core import to_json
-
 from worker.definitions.swarm import Swarm
 from worker.lane.committer import Committer
 from worker.lane.control import Control
@@ -57,7 +55,6 @@ class ShardLane:
         slots, observers = places
         self.store = store
         self.lease = Lease(rules.lease_s)
-        self._swarms = swarms
         self._clock = ServerClock()
         self._outage = Outage(observers.metrics, observers.health)
         self._metrics = observers.metrics
@@ -85,8 +82,7 @@ class ShardLane:
         """Create what is missing in Redis and announce the swarms; raises `QueueUnavailable`."""
         await self.store.agree()
         await self.store.bell.ensure_groups()
-        settings = {name: to_json(swarm.admission_settings()).decode() for name, swarm in self._swarms.items()}
-        await self.store.announce(settings)
+        await self.store.announce()
 
     async def run(self) -> None:
         """Run all loops for ever."""

@@ -64,6 +64,10 @@ class Claim(NamedTuple):
         return verdicts
 
 
+class NotAnnounced(QueueUnavailable):
+    """Redis has lost what this worker said of its swarms; nothing was admitted or claimed."""
+
+
 class NoLease(QueueUnavailable):
     """The worker is not registered (any more): its sessions belong to others."""
 
@@ -134,8 +138,10 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
 
 
 def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
-    """Read the answer of `admit_and_claim` or `claim`; raises `NoLease`."""
+    """Read the answer of `admit_and_claim` or `claim`; raises `NoLease` and `NotAnnounced`."""
     verdict = checked_verdict(answer)
+    if verdict == "unannounced":
+        raise NotAnnounced("admission does not know the swarms of this worker")
     if verdict == "stale":
         raise QueueUnavailable("a claim arrived after a younger one of the same worker")
     _, now_ms, admitted, reclaimed, redelivered, counts, described, aside = answer

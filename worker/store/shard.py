@@ -1,13 +1,13 @@
 """The scripts of one shard as methods: what a worker says to Redis on its way from claim to release."""
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.keyspace import ShardKeys
 from worker.core.request import AdmittedRequest
 from worker.store.bell import Bell
-from worker.store.claims import Claim, parse_claim, parse_record
+from worker.store.claims import Claim, NotAnnounced, parse_claim, parse_record
 from worker.store.commits import FencedAnswer, FinishedTurn, HandBack, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
 from worker.store.link import Argument, Link, Wait
@@ -36,10 +36,13 @@ class ShardLimits:
 
 @dataclass(frozen=True, slots=True)
 class WorkerIdentity:
-    """Who calls: a worker with an id made afresh at each start, and the swarms it serves."""
+    """Who calls: a worker with an id made afresh at each start, and the swarms it serves.
+
+    `swarms` has their settings that admission needs, as JSON.
+    """
 
     worker_id: str
-    swarms: Sequence[str]
+    swarms: Mapping[str, str]
 
 
 class ShardStore:
@@ -71,8 +74,7 @@ class ShardStore:
         could not wait (a group is missing); the call was made all the same.
         """
         keys, limits = self.keys, self._limits
-        return await self._call_claim(
-            "admit_and_claim",
+        arguments: tuple[Argument, ...] = (
             keys.requests,
             keys.bell,
             keys.ready,
@@ -99,8 +101,14 @@ class ShardStore:
             limits.dead_max,
             self._swarms,
             self.kept.since_us,
-            behind=self.bell.wait_for_work(wait_s) if wait_s else None,
         )
+        try:
+            behind = self.bell.wait_for_work(wait_s) if wait_s else None
+            return await self._call_claim("admit_and_claim", *arguments, behind=behind)
+        except NotAnnounced:
+            # Redis was emptied since: whoever sends to these swarms must not be told that there are none.
+            await self._announce(self._links["claim"])
+            return await self._call_claim("admit_and_claim", *arguments)
 
     async def claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
         """Claim without admitting anything: what still works while Redis is full."""
@@ -215,10 +223,13 @@ class ShardStore:
         """Create the namespace where it is missing; raises `ProtocolMismatch` when it was made otherwise."""
         await agree_on_namespace(self._links["aside"], self.keys.namespace, self._shards)
 
-    async def announce(self, settings: dict[str, str]) -> None:
-        """Tell admission of this worker's swarms: name -> settings as JSON."""
-        flat = [part for pair in settings.items() for part in pair]
-        await self._links["aside"].command("HSET", self.keys.swarms, *flat)
+    async def announce(self) -> None:
+        """Tell admission of this worker's swarms."""
+        await self._announce(self._links["aside"])
+
+    async def _announce(self, link: Link) -> None:
+        flat = [part for pair in self._identity.swarms.items() for part in pair]
+        await link.command("HSET", self.keys.swarms, *flat)
 
     async def deregister(self) -> int:
         """End the lease; returns how many sessions were still held and are given back."""

@@ -36,7 +36,8 @@
 
   Returns  {'ok', now_ms, admitted, reclaimed, redelivered, {verdict, count, ...}, {session, ...},
             {sid set aside, its unreadable key, ...}}
-           {'unregistered'} when the worker has no lease, {'stale'} when op_number is an old one
+           {'unregistered'} when the worker has no lease, {'stale'} when op_number is an old one, {'unannounced'}
+           when Redis has lost what the worker said of its swarms
 ]]
 local requests_key, bell_key, ready_key, delayed_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local sessions_key, workers_key, suspects_key, swarms_key = KEYS[5], KEYS[6], KEYS[7], KEYS[8]
@@ -45,9 +46,9 @@ local base, worker_id, op_number, nonce = ARGV[1], ARGV[2], tonumber(ARGV[3]), A
 local free_slots, suspect_slots, lease_ms = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local admit_max, shard, shards, body_max_bytes = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local result_ttl_ms, dead_max = ARGV[12], ARGV[13]
-local kept_since_us = tonumber(ARGV[15])
+local swarms, kept_since_us = ARGV[14], tonumber(ARGV[15])
 local serves = {}
-for swarm_name in string.gmatch(ARGV[14], '[^,]+') do
+for swarm_name in string.gmatch(swarms, '[^,]+') do
   serves[swarm_name] = true
 end
 
@@ -70,6 +71,8 @@ end
 local refusal, since = check_claim()
 if refusal then
   return refusal
+elseif not is_announced then
+  return { 'unannounced' } -- to admit now would refuse what came for these swarms
 end
 check_ingress()
 local reclaimed = reclaim_dead_workers(since, lease_ms)

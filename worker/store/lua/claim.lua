@@ -28,9 +28,9 @@ local bell_key, ready_key, delayed_key, sessions_key = KEYS[1], KEYS[2], KEYS[3]
 local workers_key, suspects_key, swarms_key, held_key, ops_key = KEYS[5], KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local base, worker_id, op_number, nonce = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4]
 local free_slots, suspect_slots, lease_ms = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
-local kept_since_us = tonumber(ARGV[9])
+local swarms, kept_since_us = ARGV[8], tonumber(ARGV[9])
 local serves = {}
-for swarm_name in string.gmatch(ARGV[8], '[^,]+') do
+for swarm_name in string.gmatch(swarms, '[^,]+') do
   serves[swarm_name] = true
 end
 

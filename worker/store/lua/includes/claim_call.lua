@@ -21,13 +21,16 @@ local function counted_before(text)
   return flat
 end
 
+local is_announced -- whether admission knows the swarms of the caller
+
 -- Lua is not rolled back: what all sessions share must be sound before the first write. A wrong type raises an error.
 local function check_shared()
   check_lines()
   call('ZCARD', delayed_key)
   call('ZCARD', sessions_key)
   call('SCARD', held_key)
-  call('HGET', swarms_key, '')
+  -- By the first of its swarms the caller sees whether they are all there: each worker writes its own in one call.
+  is_announced = call('HGET', swarms_key, string.match(swarms, '^[^,]*')) and true
 end
 
 -- Returns an answer to give at once, or nil and `since` of this worker.
