@@ -192,6 +192,30 @@ async def test_a_commit_with_a_dead_reason_buries_the_whole_request(stage: Stage
     }
 
 
+async def test_the_dead_letter_of_a_claimed_request_has_the_fields_that_were_sent_and_no_others(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    sent = {"body": "\n1\t", "extra": "a\tb\n\xfc", "": "nameless", "orig.requestId": "r-0"}
+    await stage.announce(when_busy="coalesce")
+    await stage.push("r-1", **sent)
+    session = await worker.claim_one()
+    assert session.requests[0].body == b"\n1\t"
+    await worker.commit(finish(session, dead_reason="bad_request", error="no"))
+    (letter,) = await stage.dead()
+    known = {"v": "1", "requestId": "r-1", "clientId": "alice", "swarmName": "support", "kind": "execute"}
+    assert {name: value for name, value in letter.items() if name.startswith("orig.")} == {
+        f"orig.{name}": value for name, value in (known | sent).items()
+    }
+
+
+async def test_large_fields_that_nobody_reads_do_not_wait_in_a_mailbox(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1", extra="x" * 5000, whenBusy="enqueue")
+    session = await worker.claim_one()
+    (record,) = await stage.redis.lrange(stage.keys.mailbox(SID), 0, -1)
+    assert len(record) < 200
+    assert session.requests[0].body == b'{"message":"Hello"}'
+
+
 async def test_bans_are_kept_in_both_places_until_they_are_lifted(stage: Stage, worker: StagedWorker) -> None:
     await stage.push_all(["r-1", "r-2"])
     session = await worker.claim_one()

@@ -75,9 +75,21 @@ class NoLease(QueueUnavailable):
 def parse_record(record: bytes) -> AdmittedRequest:
     """Read one mailbox or control entry; see `make_record` in `lua/includes/record.lua`."""
     header, _, body = record.partition(b"\n")
-    (request_id, kind, when_busy, force, reply_to, deadline_ms, accepted_at_ms, sent_at_ms, traceparent, tracestate) = (
-        header.decode("utf-8", "replace").split("\t")
-    )
+    (
+        request_id,
+        kind,
+        when_busy,
+        force,
+        reply_to,
+        deadline_ms,
+        accepted_at_ms,
+        sent_at_ms,
+        traceparent,
+        tracestate,
+        rest,
+    ) = header.decode("utf-8", "replace").split("\t")
+    if rest:
+        body = body[int(rest) :]
     return AdmittedRequest(
         request_id,
         kind,

@@ -11,6 +11,9 @@ end
 local verdicts = {} -- verdict -> count, for metrics; behind the first colon are labels
 local woken = {}    -- sessions that left idle in this call, in order
 
+local fields = {}   -- of the entry at hand: one table for all, since each would grow its own in five steps
+local has_rest      -- whether it has fields that its record has no place for
+
 local function count(verdict)
   verdicts[verdict] = (verdicts[verdict] or 0) + 1
 end
@@ -163,11 +166,14 @@ local function accept(flat, fields, session, lane, when_busy)
   elseif known then
     return meet_known_id(flat, fields, known)
   end
+  local rest = has_rest and pack_rest(flat)
   local appended
   if lane == 'control' then
-    appended = append_control(session, make_record(fields, '', now_text))
+    appended = append_control(session, make_record(fields, '', now_text, rest))
   else
-    appended = append_to_mailbox(session, make_record(fields, when_busy, now_text), when_busy)
+    -- All other ways to wait are dealt with here; that one is for the worker.
+    local for_worker = when_busy == 'coalesce' and when_busy or ''
+    appended = append_to_mailbox(session, make_record(fields, for_worker, now_text, rest), when_busy)
   end
   if appended then
     return count('accepted:' .. fields.swarmName .. ':' .. fields.kind)
@@ -190,16 +196,20 @@ local function turn_away(flat, fields, code, message)
   count('answered:rejected:' .. fields.swarmName)
 end
 
--- One table for all entries, since each would grow its own in five steps.
-local fields = {}
 local function fields_of(flat)
   fields.v, fields.requestId, fields.clientId, fields.swarmName = false, false, false, false
   fields.kind, fields.body, fields.whenBusy, fields.force = false, false, false, false
   fields.replyTo, fields.deadlineMs, fields.sentAtMs = false, false, false
   fields.traceparent, fields.tracestate = false, false
+  has_rest = false
   for i = 1, #flat, 2 do
-    fields[flat[i]] = flat[i + 1]
+    if fields[flat[i]] ~= nil then
+      fields[flat[i]] = flat[i + 1]
+    else
+      has_rest = true
+    end
   end
+  has_rest = has_rest or fields.whenBusy
   return fields
 end
 

@@ -1,10 +1,32 @@
 -- A mailbox or control entry is one string: a header line of tab-separated fields, then the body as it came.
 -- Splitting it costs no decoder on either side; the body is last, so it may hold any byte.
--- Header: request_id kind when_busy force reply_to deadline_ms accepted_at_ms sent_at_ms traceparent tracestate
-local function make_record(fields, when_busy, now_text)
+-- Header: request_id kind when_busy force reply_to deadline_ms accepted_at_ms sent_at_ms traceparent tracestate rest_size
+-- Between them lie so many bytes of `rest`: what the sender sent besides, packed, for the dead letter alone.
+local function make_record(fields, when_busy, now_text, rest)
   return fields.requestId .. '\t' .. fields.kind .. '\t' .. when_busy .. '\t' .. (fields.force or '') .. '\t'
     .. (fields.replyTo or '') .. '\t' .. (fields.deadlineMs or '') .. '\t' .. now_text .. '\t' .. (fields.sentAtMs or '')
-    .. '\t' .. (fields.traceparent or '') .. '\t' .. (fields.tracestate or '') .. '\n' .. (fields.body or '{}')
+    .. '\t' .. (fields.traceparent or '') .. '\t' .. (fields.tracestate or '') .. '\t' .. (rest and #rest or '') .. '\n'
+    .. (rest or '') .. (fields.body or '{}')
+end
+
+-- The fields of an entry that have a place of their own in its record. A `whenBusy` there is what came out of it.
+local IN_RECORD = {
+  v = true, requestId = true, clientId = true, swarmName = true, kind = true, force = true, replyTo = true,
+  deadlineMs = true, sentAtMs = true, traceparent = true, tracestate = true, body = true,
+}
+local REST_MAX_BYTES = 4096 -- a mailbox is no store for what nobody reads
+
+-- Pack the other fields of an entry; nil when they are too large.
+local function pack_rest(flat)
+  local rest, size = {}, 0
+  for i = 1, #flat, 2 do
+    local name, value = flat[i], flat[i + 1]
+    if not IN_RECORD[name] then
+      rest[#rest + 1], rest[#rest + 2] = name, value
+      size = size + #name + #value
+    end
+  end
+  return size <= REST_MAX_BYTES and cmsgpack.pack(rest) or nil
 end
 
 local function record_request_id(record)
@@ -20,7 +42,7 @@ end
 local function record_fields(record, sid, prefix)
   local header, body = match(record, '^([^\n]*)\n(.*)$')
   local swarm_name, client_id = match(sid, '^([^:]*):(.*)$')
-  local names = { 'requestId', 'kind', 'whenBusy', 'force', 'replyTo', 'deadlineMs', false, 'sentAtMs', 'traceparent',
+  local names = { 'requestId', 'kind', false, 'force', 'replyTo', 'deadlineMs', false, 'sentAtMs', 'traceparent',
     'tracestate' }
   local flat, i = { prefix .. 'v', '1', prefix .. 'clientId', client_id, prefix .. 'swarmName', swarm_name }, 0
   for value in string.gmatch(header .. '\t', '([^\t]*)\t') do
@@ -30,7 +52,11 @@ local function record_fields(record, sid, prefix)
       flat[#flat + 1] = value
     end
   end
+  local rest_size = tonumber(match(header, '%d*$'))
+  for at, text in ipairs(rest_size and cmsgpack.unpack(sub(body, 1, rest_size)) or {}) do
+    flat[#flat + 1] = at % 2 == 1 and prefix .. sub(text, 1, 128) or text
+  end
   flat[#flat + 1] = prefix .. 'body'
-  flat[#flat + 1] = body
+  flat[#flat + 1] = sub(body, 1 + (rest_size or 0))
   return flat
 end
