@@ -85,6 +85,19 @@ async def test_a_flooding_entry_is_cut_in_its_dead_letter(stage: Stage, worker: 
     assert {len(value) for value in kept} == {1024}
 
 
+async def test_a_flooding_entry_is_answered_where_its_id_can_be_read(
+    stage: Stage, worker: StagedWorker, ears: Ears
+) -> None:
+    reply_to = stage.keys.reply_channel("me")
+    await stage.push("r-1", replyTo=reply_to, **{f"field-{number}": "x" for number in range(5000)})
+    await stage.push("r-2", "bob", replyTo="elsewhere", **{f"field-{number}": "x" for number in range(70)})
+    assert (await worker.claim()).verdicts == {"dead:malformed": 2}
+    for request_id in ("r-1", "r-2"):
+        error = (await stage.result(request_id))["error"]
+        assert error == {"code": "bad_request", "message": "an entry may have at most 64 fields"}
+    assert [channel for channel, _ in await ears.heard()] == [reply_to], "a worker never publishes where a sender likes"
+
+
 async def test_a_malformed_entry_never_touches_a_live_request_of_the_same_id(
     stage: Stage, worker: StagedWorker, ears: Ears
 ) -> None:

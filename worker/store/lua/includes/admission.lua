@@ -261,6 +261,12 @@ local function admit(flat)
   accept(flat, fields, session, lane, when_busy)
 end
 
+-- More fields than anybody would send: it may still say whom to tell.
+local function refuse_crowded(flat)
+  fault_of_reply_to(fields_of(flat))
+  refuse_entry(flat, fields, 'malformed', 'an entry may have at most 64 fields', 'bad_request')
+end
+
 local function entries_added()
   local info = try('XINFO', 'STREAM', requests_key)
   for i = 1, #info, 2 do
@@ -306,15 +312,11 @@ local function admit_entries(limit)
     return 0
   end
   for _, entry in ipairs(entries) do
-    if #entry[2] > 128 then
-      bury(entry[2], 'malformed', 'an entry may have at most 64 fields')
-    else
-      -- The group's cursor has moved past this entry: an error must end in a dead letter, or the request is lost.
-      local ok, failure = pcall(admit, entry[2])
-      if not ok then
-        failure = type(failure) == 'table' and failure.err or tostring(failure)
-        bury(entry[2], 'malformed', 'admission failed: ' .. sub(failure, 1, 200))
-      end
+    -- The group's cursor has moved past this entry: an error must end in a dead letter, or the request is lost.
+    local ok, failure = pcall(#entry[2] > 128 and refuse_crowded or admit, entry[2])
+    if not ok then
+      failure = type(failure) == 'table' and failure.err or tostring(failure)
+      bury(entry[2], 'malformed', 'admission failed: ' .. sub(failure, 1, 200))
     end
   end
   local last_id = entries[#entries][1]
