@@ -42,6 +42,11 @@ class ServerProcess:
 
     def start(self) -> None:
         """Start the server and return when it answers PING; raises ServerStartError."""
+        self.launch()
+        self.wait_until_ready()
+
+    def launch(self) -> None:
+        """Start the server and return at once; call it from the thread that is to outlive it."""
         log = self._log_path.open("ab")
         try:
             self._process = subprocess.Popen(  # noqa: S603 - the program was looked up by us, not taken from input
@@ -55,7 +60,16 @@ class ServerProcess:
         finally:
             log.close()
         atexit.register(self.kill)
-        self._wait_until_ready()
+
+    def wait_until_ready(self, *, within_s: float = START_WITHIN_S) -> None:
+        """Return when the server answers PING: not before it has loaded its data; raises ServerStartError."""
+        deadline = time.monotonic() + within_s
+        while not is_answering(self.address):
+            if not self.is_running() or time.monotonic() > deadline:
+                self.kill()
+                message = f"{self.binary} did not start:\n{self.log_tail()}"
+                raise ServerStartError(message)
+            time.sleep(POLL_EVERY_S)  # noqa: TID251 - another process tells us nothing while it starts
 
     def stop(self) -> None:
         """End the server as SIGTERM does (an append-only file is written out) and wait for it; twice is harmless."""
@@ -111,15 +125,6 @@ class ServerProcess:
         path.touch(mode=0o600)
         path.write_text(f"requirepass {self.address.password}\n")
         return [str(path)]
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + START_WITHIN_S
-        while not is_answering(self.address):
-            if not self.is_running() or time.monotonic() > deadline:
-                self.kill()
-                message = f"{self.binary} did not start:\n{self.log_tail()}"
-                raise ServerStartError(message)
-            time.sleep(POLL_EVERY_S)  # noqa: TID251 - another process tells us nothing while it starts
 
     def _end(self, number: signal.Signals) -> None:
         atexit.unregister(self.kill)

@@ -11,6 +11,10 @@ from worker.embedded.probe import Address
 from worker.embedded.process import ServerProcess
 
 AOF = ("--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction", "--save", "")
+#: without it the file of a long run takes longer to load than the run has between two faults
+REWRITTEN = ("--auto-aof-rewrite-min-size", "8mb", "--auto-aof-rewrite-percentage", "100")
+LOADED_WITHIN_S = 120.0
+COPY_AGAIN_S = 0.05
 
 
 class SimulatedServer:
@@ -22,7 +26,9 @@ class SimulatedServer:
         if not binaries:
             raise ServerNotFoundError
         self._directory = directory
-        self._process = ServerProcess(binaries[0], directory, Address(socket_path=directory / "socket"), AOF)
+        self._process = ServerProcess(
+            binaries[0], directory, Address(socket_path=directory / "socket"), AOF + REWRITTEN
+        )
         self._process.start()
         self._one_at_a_time = asyncio.Lock()
 
@@ -41,7 +47,7 @@ class SimulatedServer:
         async with self._one_at_a_time:
             self._process.kill()
             await sleep(away_s)
-            self._process.start()
+            await self._come_back()
 
     async def freeze(self, frozen_s: float) -> None:
         """Stop the process for a while; connections stay open."""
@@ -55,13 +61,31 @@ class SimulatedServer:
         async with self._one_at_a_time:
             files = self._directory / "appendonlydir"
             replica = self._directory / "replica"
-            shutil.copytree(files, replica)
+            while not _copied(files, replica):
+                await sleep(COPY_AGAIN_S)
             await sleep(lag_s)
             self._process.kill()
             shutil.rmtree(files)
             replica.rename(files)
-            self._process.start()
+            await self._come_back()
+
+    async def _come_back(self) -> None:
+        # In a thread, or everything here would stand still while the data is loaded, the proxies and the load as well.
+        self._process.launch()
+        await asyncio.to_thread(self._process.wait_until_ready, within_s=LOADED_WITHIN_S)
 
     def stop(self) -> None:
         """End the server."""
         self._process.kill()
+
+
+def _copied(files: Path, replica: Path) -> bool:
+    """Copy the append-only file; False when the server was rewriting it, so that the copy is of no use."""
+    shutil.rmtree(replica, ignore_errors=True)
+    manifest = files / "appendonly.aof.manifest"
+    before = manifest.read_bytes()
+    try:
+        shutil.copytree(files, replica)
+    except shutil.Error:
+        return False
+    return manifest.read_bytes() == before == (replica / manifest.name).read_bytes()
