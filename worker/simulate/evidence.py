@@ -74,6 +74,12 @@ class Evidence:
     rubbish: set[str] = field(default_factory=set[str])
     #: mark of rubbish -> how many dead letters name it
     buried: dict[str, int] = field(default_factory=lambda: defaultdict[str, int](int))
+    #: longest time for which a worker got no processor, s
+    late_s: float = 0
+    #: lease of the workers, s
+    lease_s: float = 1
+    #: when a Redis that had been killed answered again, Unix microseconds
+    redis_back_us: list[int] = field(default_factory=list[int])
     #: kinds of the faults that were carried out
     faults: dict[str, int] = field(default_factory=dict[str, int])
     #: what is left over and should not be: keys, connections, files, workers that ended
@@ -81,26 +87,51 @@ class Evidence:
 
     def read(self, lines: Iterable[Line]) -> None:
         """Take in the histories of all processes."""
+        readers = {
+            "send": self._read_send,
+            "reply": self._read_reply,
+            "execution": self._read_execution,
+            "dispose": self._read_dispose,
+            "follow": self._read_follow,
+            "rubbish": self._read_rubbish,
+            "late": self._read_late,
+            "fault": self._read_fault,
+        }
         for line in lines:
-            if line["op"] == "send":
-                self._read_send(line)
-            elif line["op"] == "reply":
-                self.heard[line["reply"]["requestId"]].append(line["reply"])
-            elif line["op"] == "execution":
-                one = Execution(line["at_us"], line["id"], line["step"], line["attempt"], line["execution"])
-                self.executions[one.request_id].append(one)
-            elif line["op"] == "dispose":
-                self.disposals[line["sid"]].append((line["at_us"], line["id"]))
-            elif line["op"] == "follow" and line["type"] == "ok":
-                self.followed[line["sid"]].append(line["seq"])
-            elif line["op"] == "rubbish" and line["type"] == "ok":
-                self.rubbish.add(line["id"])
+            if line["op"] in readers:
+                readers[line["op"]](line)
 
     def _read_send(self, line: Line) -> None:
         if line["type"] == "invoke":
             self.sent[line["id"]] = Sent(line["id"], line["sid"], line["kind"], line["message"], line["at_us"])
         elif line["type"] == "ok" and not self.sent[line["id"]].taken_us:
             self.sent[line["id"]].taken_us = line["at_us"]
+
+    def _read_reply(self, line: Line) -> None:
+        self.heard[line["reply"]["requestId"]].append(line["reply"])
+
+    def _read_execution(self, line: Line) -> None:
+        one = Execution(line["at_us"], line["id"], line["step"], line["attempt"], line["execution"])
+        self.executions[one.request_id].append(one)
+
+    def _read_dispose(self, line: Line) -> None:
+        self.disposals[line["sid"]].append((line["at_us"], line["id"]))
+
+    def _read_follow(self, line: Line) -> None:
+        given = self.followed[line["sid"]]  # from its beginning on: who is never given anything must show as well
+        if line["type"] == "ok":
+            given.append(line["seq"])
+
+    def _read_rubbish(self, line: Line) -> None:
+        if line["type"] == "ok":
+            self.rubbish.add(line["id"])
+
+    def _read_late(self, line: Line) -> None:
+        self.late_s = max(self.late_s, line["seconds"])
+
+    def _read_fault(self, line: Line) -> None:
+        if line["type"] == "ok" and line["kind"] == "redis-kill":
+            self.redis_back_us.append(line["at_us"])
 
     def committed(self) -> Mapping[str, Sequence[Reply]]:
         """Return sid -> its replies that have a seq, in the order in which they were committed."""
@@ -113,11 +144,11 @@ class Evidence:
         return found
 
 
-def histories(directory: Path) -> Evidence:
-    """Return what the processes of a run noted."""
+def histories(directory: Path, *, only: str = "") -> Evidence:
+    """Return what the processes of a run noted, `only` of one operation if it is named."""
     evidence = Evidence()
     # By time: a request is sent by one process and noted by others.
-    evidence.read(sorted(lines_of(directory), key=lambda line: line["at_us"]))
+    evidence.read(sorted(lines_of(directory, only=only), key=lambda line: line["at_us"]))
     return evidence
 
 

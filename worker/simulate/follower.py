@@ -10,6 +10,7 @@ from worker.simulate.history import History
 async def follow(url: str, swarm: str, client: str, history: History) -> None:
     """Note the seq of every item of a session, from its beginning, until cancelled; resume after a lost connection."""
     last_seq: int | None = None
+    history.note("invoke", "follow", sid=f"{swarm}:{client}")
     backoff = Backoff()
     while True:
         try:

@@ -40,10 +40,11 @@ class History:
         self._file.close()
 
 
-def lines_of(directory: Path) -> Iterator[Line]:
-    """Yield the lines of all processes; one that a kill cut short is left out."""
+def lines_of(directory: Path, *, only: str = "") -> Iterator[Line]:
+    """Yield the lines of all processes, or `only` those of one operation; one that a kill cut short is left out."""
+    wanted = f'"op": "{only}"' if only else ""  # reading all of them takes seconds
     for path in sorted((directory / FOLDER).glob("*.jsonl")):
         with path.open() as file:
             for text in file:
-                if text.endswith("\n"):
+                if text.endswith("\n") and wanted in text:
                     yield json.loads(text)

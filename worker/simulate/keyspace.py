@@ -86,6 +86,10 @@ class Inspector(Protocol):
         """Return members of a sorted set."""
         ...
 
+    def zcount(self, name: str, min: str | float, max: str | float) -> int:  # noqa: A002 - as redis-py names them
+        """Return how many members of a sorted set have a score in this range."""
+        ...
+
     def info(self, section: str) -> Mapping[str, int]:
         """Return a section of INFO."""
         ...
