@@ -100,7 +100,7 @@ def bury_rubbish_twice(evidence: Evidence) -> None:
 def dispose_too_early(evidence: Evidence) -> None:
     for one in evidence.sent.values():
         one.sid = "short:alice"
-    evidence.disposals["short:alice"].append((evidence.sent["r2"].taken_us + 400_000, "~ttl-1"))
+    evidence.disposals["short:alice"].append((evidence.sent["r2"].taken_us + 600_000, "~ttl-1"))
     evidence.results["r2"] = reply_of(evidence, "r2", 1, Link.after("", "say 0 r2", "1.2"))
     evidence.results["r2"]["seq"] += SECOND
     evidence.results["r3"]["seq"] += SECOND
@@ -108,6 +108,11 @@ def dispose_too_early(evidence: Evidence) -> None:
 
 def skip_an_item(evidence: Evidence) -> None:
     evidence.followed["chain:alice"].pop(1)
+
+
+def give_nothing_to_a_follower(evidence: Evidence) -> None:
+    evidence.followed.clear()
+    evidence.read([{"at_us": START_US, "type": "invoke", "op": "follow", "sid": "chain:alice"}])
 
 
 def leave_a_key(evidence: Evidence) -> None:
@@ -136,6 +141,7 @@ def test_a_clean_run_has_no_finding() -> None:
         (bury_rubbish_twice, "rubbish"),
         (dispose_too_early, "disposal"),
         (skip_an_item, "outbox"),
+        (give_nothing_to_a_follower, "outbox"),
         (leave_a_key, "leftovers"),
     ],
 )
@@ -156,6 +162,15 @@ def test_a_charge_is_no_finding_when_a_worker_was_killed() -> None:
     evidence = clean_run()
     evidence.faults["kill"] = 1
     charge(evidence)
+    assert check(evidence) == []
+
+
+def test_a_charge_is_no_finding_when_a_worker_got_no_processor_for_as_long_as_it_takes_to_lose_a_lease() -> None:
+    evidence = clean_run()
+    charge(evidence)
+    evidence.read([{"at_us": START_US, "type": "ok", "op": "late", "seconds": evidence.lease_s / 3}])
+    assert {finding.promise for finding in check(evidence)} == {"attempts"}
+    evidence.read([{"at_us": START_US, "type": "ok", "op": "late", "seconds": evidence.lease_s}])
     assert check(evidence) == []
 
 

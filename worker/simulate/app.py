@@ -29,6 +29,7 @@ from worker import (
 from worker.clock import sleep
 from worker.simulate.chain import Link
 from worker.simulate.history import History
+from worker.simulate.pace import watch_pace
 
 #: sessions of these live through the whole run, so their chains are checked link by link
 CHAIN, STEPS = "chain", "steps"
@@ -46,6 +47,7 @@ _numbers = itertools.count(1)
 
 @cache
 def _history() -> History:
+    watch_pace(Path.cwd(), str(os.getpid()))
     return History(Path.cwd(), f"executions-{os.getpid()}")
 
 

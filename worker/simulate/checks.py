@@ -13,7 +13,9 @@ from worker.simulate.schedule import HITS_WORKERS, LOSES_CONFIRMED
 #: the scripts take Redis' clock once, at their beginning
 CLOCK_MARGIN_US = 2_000
 #: from the claim of a disposal to its first callback
-DISPOSAL_MARGIN_US = 300_000
+DISPOSAL_MARGIN_US = 500_000
+#: a worker that got no processor for that share of a lease may have lost it, as if somebody had stopped it
+LATE_SHARE = 0.5
 Check = Callable[[Evidence], Iterator[Finding]]
 
 
@@ -85,7 +87,7 @@ def journal(evidence: Evidence) -> Iterator[Finding]:
 
 def attempts(evidence: Evidence) -> Iterator[Finding]:
     """Find requests that were started twice although nothing happened to any worker."""
-    if evidence.faults.keys() & HITS_WORKERS:
+    if evidence.faults.keys() & HITS_WORKERS or evidence.late_s > evidence.lease_s * LATE_SHARE:
         return
     for request_id, reply in evidence.results.items():
         if reply["attempts"] > 1:
@@ -128,11 +130,12 @@ def disposal(evidence: Evidence) -> Iterator[Finding]:
     """Find disposals by TTL of sessions in which a request had been waiting; only where nothing was held up."""
     if evidence.faults:
         return
+    margin_us = DISPOSAL_MARGIN_US + evidence.late_s * 1_000_000
     for sid, replies in evidence.committed().items():
         for began_us, _ in evidence.disposals[sid]:
             for reply in replies:
-                waited = reply["acceptedAtMs"] * 1000 < began_us - DISPOSAL_MARGIN_US
-                if waited and reply["seq"] > began_us + DISPOSAL_MARGIN_US:
+                waited = reply["acceptedAtMs"] * 1000 < began_us - margin_us
+                if waited and reply["seq"] > began_us + margin_us:
                     yield Finding("disposal", f"{sid} was disposed while {reply['requestId']} waited")
 
 

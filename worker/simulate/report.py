@@ -1,5 +1,6 @@
 """The outcome of a simulation: figures, broken promises and the seed, as a table or as JSON."""
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,8 +60,17 @@ def figures_of(evidence: Evidence) -> dict[str, float]:
         "slowest s": round(waits[-1], 3) if waits else 0,
         "started again": sum(reply["attempts"] > 1 for reply in evidence.results.values()),
         "extra answers": answers - replied,
+        "no processor s": evidence.late_s,
+        "back after Redis s": _longest_back_s(evidence),
         "buried": sum(code_of(reply) == "attempts_exhausted" for reply in evidence.results.values()),
     }
+
+
+def _longest_back_s(evidence: Evidence) -> float:
+    """Return how long it took at most from the answer of a Redis that had been killed to the next commit."""
+    commits = sorted(reply["seq"] for reply in evidence.results.values() if reply["seq"] is not None)
+    firsts = [(back_us, bisect_right(commits, back_us)) for back_us in evidence.redis_back_us]
+    return round(max((commits[at] - back_us for back_us, at in firsts if at < len(commits)), default=0) / 1e6, 3)
 
 
 def table(report: Report) -> str:

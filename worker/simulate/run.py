@@ -35,7 +35,7 @@ async def simulate(plan: Plan, directory: Path, say: Say) -> Report:
         evidence_of_rest = await _settle(plan, stage, directory)
         say("checking")
         evidence = histories(directory)
-        evidence.faults, evidence.leftovers = nemesis.done, evidence_of_rest
+        evidence.faults, evidence.leftovers, evidence.lease_s = nemesis.done, evidence_of_rest, plan.lease_s
         connection = connect(stage.targets.server.url, timeout_s=PATIENT_S)
         await look_into_redis(connection, evidence)
         await connection.aclose()
