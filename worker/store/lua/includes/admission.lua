@@ -53,6 +53,9 @@ end
 
 local function refuse_entry(flat, fields, reason, message, code)
   bury(flat, reason, message)
+  if not fields.requestId or not is_request_id(fields.requestId) then
+    return
+  end
   local reachable = reason ~= 'bad_name' and reason ~= 'malformed'
   fields.clientId = string.gsub(sub(fields.clientId or '', 1, 512), '[%c\128-\255]', reachable and '%0' or '?')
   fields.swarmName = string.gsub(sub(fields.swarmName or '', 1, 512), '[%c\128-\255]', '?')
