@@ -35,8 +35,14 @@ LogFormat = Literal["auto", "json", "console"]
 
 
 def _checked_url(url: SecretStr) -> SecretStr:
-    # the message must not repeat the value: it may hold a password
-    if urlsplit(url.get_secret_value()).scheme not in REDIS_SCHEMES:
+    # no message may repeat the value, and urllib's do: it may hold a password
+    try:
+        parts = urlsplit(url.get_secret_value())
+        _ = parts.port
+    except ValueError:
+        message = "the host or the port can't be read; write / : @ [ of a password as %2F %3A %40 %5B"
+        raise ValueError(message) from None
+    if parts.scheme not in REDIS_SCHEMES:
         message = "should begin with redis://, rediss:// or unix://"
         raise ValueError(message)
     return url

@@ -74,7 +74,9 @@ def test_names_for_the_tests_of_the_project_are_no_typos(monkeypatch: pytest.Mon
     assert load_settings()
 
 
-@pytest.mark.parametrize("url", [f"http://u:{CANARY}@h", f"{CANARY}://x"])
+@pytest.mark.parametrize(
+    "url", [f"http://u:{CANARY}@h", f"{CANARY}://x", f"redis://u:{CANARY}/x@h", f"redis://[{CANARY}", "redis://h:99999"]
+)
 def test_a_fault_in_an_address_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("SWARMLINE_REDIS_URL", url)
     with pytest.raises(ConfigurationError) as caught:
