@@ -79,6 +79,7 @@ async def test_a_ban_is_added_listed_and_lifted(shell: Shell) -> None:
     assert shell.rows("bans", "ls") == []
     assert shell.run("bans", "add", "dave", "guarded", "polite").returncode == 0
     assert shell.rows("bans", "ls", role="observer") == [{"client": "dave", "swarm": "guarded", "policy": "polite"}]
+    assert shell.rows("bans") == shell.rows("bans", "ls"), "without a verb it lists"
     assert (await shell.wire.ask("dave", "guarded", "Hello"))["status"] == "refused"
     assert shell.run("bans", "remove", "dave", "guarded", "polite").returncode == 0
     assert (await shell.wire.ask("dave", "guarded", "Hello"))["status"] == "completed"
@@ -88,6 +89,12 @@ async def test_a_ban_is_added_listed_and_lifted(shell: Shell) -> None:
     unknown = shell.run("ban", "dave", "guarded", "nosuch")
     assert unknown.returncode == 1
     assert "polite, safe, discreet" in unknown.stderr
+
+
+def test_options_of_bans_before_a_verb_are_refused_instead_of_lost() -> None:
+    ended = run("bans", "--redis-url", "redis://127.0.0.1:1", "ls")
+    assert ended.returncode == 2
+    assert "behind the verb" in ended.stderr
 
 
 LOOKING = (

@@ -16,13 +16,29 @@ from worker.settings import Settings, load_settings
 from worker.store.link import Link
 from worker.store.sessions import Sessions
 
-bans = typer.Typer(help="Clients that a policy bans: list, add, remove.", no_args_is_help=True)
+bans = typer.Typer(help="Clients that a policy bans: list (also without a verb), add, remove.")
 
 Client = Annotated[str, typer.Argument(help="Whom.", metavar="CLIENT")]
 SwarmName = Annotated[str, typer.Argument(help="In which swarm.", metavar="SWARM")]
 PolicyName = Annotated[str, typer.Argument(help="By which of its policies.", metavar="POLICY")]
 Count = Annotated[int, typer.Option("--count", help="How many to list.", min=1, max=100_000)]
 TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait for the reply, in seconds.", min=0.1)]
+
+
+@bans.callback(invoke_without_command=True)
+def _list_by_default(
+    context: typer.Context,
+    *,
+    count: Count = 100,
+    redis_url: RedisUrl = None,
+    namespace: Namespace = None,
+    as_json: AsJson = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        ls(count=count, redis_url=redis_url, namespace=namespace, as_json=as_json)
+    elif redis_url or namespace or as_json:
+        message = f"options stand behind the verb: bans {context.invoked_subcommand} --help lists them"
+        raise typer.BadParameter(message)
 
 
 @bans.command("ls")
