@@ -186,8 +186,8 @@ class Turn(TurnFacts, Protocol):
         """Return a key that is the same in every attempt of this turn, to pass on to systems with side effects."""
         ...
 
-    def event(self, topic: str, payload: JsonValue) -> None:
-        """Publish a custom bus event.
+    def event(self, topic: str, payload: JsonValue) -> Awaitable[None]:
+        """Publish a custom bus event at once; what is returned may be awaited and need not be.
 
         Raises `ValueError` for a topic that is no name or belongs to the system, `TypeError` for what is not JSON.
         """

@@ -1,5 +1,7 @@
 """What a handle says and asks."""
 
+from collections.abc import Awaitable, Generator
+
 from pydantic import JsonValue
 
 from schemas.events import Source
@@ -8,6 +10,17 @@ from worker.core.json_text import json_copy
 from worker.turn import events
 from worker.turn.control import publish_cancel, say_to_client
 from worker.turn.handle.identity import Identity
+
+
+class _Said:
+    """What is done already: awaiting it gives None at once, as often as one likes."""
+
+    def __await__(self) -> Generator[None]:
+        """Wait for nothing."""
+        yield from ()
+
+
+_SAID = _Said()
 
 
 class Speaking(Identity):
@@ -42,11 +55,12 @@ class Speaking(Identity):
         publish_cancel(self._turn)
         self._turn.cancelled_by = self._turn.cancelled_by or "cancel-output"
 
-    def event(self, topic: str, payload: JsonValue) -> None:
-        """Publish a custom bus event.
+    def event(self, topic: str, payload: JsonValue) -> Awaitable[None]:
+        """Publish a custom bus event; what is returned may be awaited, as everything else that a turn says.
 
         Raises `ValueError` for a topic that is no name or belongs to the system, `TypeError` for what is not JSON.
         """
         if not is_name(topic) or topic in frozenset(Source):
             raise ValueError(f"topic {topic!r} is no name, or is a source of the system")
         events.custom_event(self._turn, topic, json_copy(payload))
+        return _SAID
