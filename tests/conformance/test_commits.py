@@ -123,3 +123,21 @@ async def test_system_records_are_only_for_their_agent(serve: Serve) -> None:
     await client.ask("hi")
     assert model.shown[0] == ["user: hi"]
     assert model.shown[1][0] == "system: rule of a"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_what_no_model_sees_takes_no_place_among_the_messages_that_are_kept(workers: int, serve: Serve) -> None:
+    model = Model("fine")
+    client = await serve(swarm(agent("a", completion=model, keep_messages=4)), workers=workers)
+    await client.ask("one")
+    await client.ask("two")
+    rules = [f"rule {n}" for n in range(8)]
+    for rule in rules:
+        await client.do("commit-system-message", message=rule)
+        await client.do("commit-user-message", message="")
+    await client.ask("three")
+    shown = [f"system: {rule}" for rule in rules]
+    assert model.shown[-1] == [*shown, "assistant: fine", "user: two", "assistant: fine", "user: three"]
+    await client.do("commit-flush")
+    await client.ask("afresh")
+    assert model.shown[-1] == ["user: afresh"]

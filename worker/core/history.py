@@ -1,5 +1,6 @@
 """The history of a session: how a record is written, and what of it a model sees."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import TypedDict, overload
@@ -35,6 +36,9 @@ class _Record(TypedDict, total=False):
 HistoryFilter = Callable[[Message], bool]
 #: records that hide everything before them from the model
 _CUTS = frozenset({"resque", "flush"})
+#: how cuts begin, and records that may have nothing to say
+_CUT = re.compile(r'\{"role":"(?:resque|flush)"')
+_MUTE = re.compile(r'\{"role":"(?:system"|\w+","content":"")')
 
 
 def text_record(role: str, content: str, agent_name: str, mode: str) -> str:
@@ -90,6 +94,24 @@ def view(
     others = [m for m in present if m.role != "system" and _is_wanted(m, agent_name, wanted)]
     kept = others[-keep_messages:] if keep_messages > 0 else []
     return system + _paired(kept)
+
+
+def left_out(records: Sequence[str], window: int) -> list[str]:
+    """Return what the newest `window` records lack of those newest ones that have something to say to a model.
+
+    System records are kept elsewhere, records without contents are shown to nobody, nor is what a cut has hidden.
+    """
+    cut = next((n for n in range(len(records), 0, -1) if _CUT.match(records[n - 1])), 0)
+    fresh = records[cut:]
+    speaking = [record for record in fresh if _speaks(record)][-window:]
+    return speaking[: len(speaking) - sum(map(_speaks, fresh[-window:]))]
+
+
+def _speaks(record: str) -> bool:
+    if _MUTE.match(record) is None:
+        return True
+    message = message_of(record)
+    return message.role != "system" and bool(message.tool_calls)
 
 
 class LazyView(Sequence[Message]):

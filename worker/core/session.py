@@ -11,9 +11,17 @@ from worker.core.json_text import dumps
 _DOCUMENT: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 
 
-#: what a turn may change: active agent, stack, states, memory, system, resolved; compared by identity: nothing changes
-#: in place
-Snapshot = tuple[str, list[str], dict[str, JsonValue], dict[str, JsonValue], list[str], Mapping[str, Mapping[str, str]]]
+#: what a turn may change: active agent, stack, states, memory, system, older, resolved; compared by identity: nothing
+#: changes in place
+Snapshot = tuple[
+    str,
+    list[str],
+    dict[str, JsonValue],
+    dict[str, JsonValue],
+    list[str],
+    list[str] | None,
+    Mapping[str, Mapping[str, str]],
+]
 
 
 class Session:
@@ -21,8 +29,9 @@ class Session:
 
     `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
     JSON object, `history_size` their length together; `history_length` counts all records in Redis. `system` holds the
-    system records since the last cut: a model is shown them however old they are. `banned` names the policies that ban
-    this client.
+    system records since the last cut: a model is shown them however old they are. `older` holds what else a model may
+    see although the window begins later: records that no model sees among the others, such as system records, must not
+    push it out (None = there are none in the window). `banned` names the policies that ban this client.
     """
 
     __slots__ = (
@@ -34,6 +43,7 @@ class Session:
         "history_length",
         "history_size",
         "memory",
+        "older",
         "resolved",
         "stack",
         "states",
@@ -53,6 +63,7 @@ class Session:
         self.states: dict[str, JsonValue] = {}
         self.memory: dict[str, JsonValue] = {}
         self.system: list[str] = []
+        self.older: list[str] | None = None
         #: question of a parked turn -> what it is to go on with
         self.resolved: Mapping[str, Mapping[str, str]] = {}
         self.history: list[bytes | str] = []
@@ -96,11 +107,15 @@ class Session:
         self.history = history
 
     def shown_history(self, new: Sequence[str]) -> list[bytes | str]:
-        """Return the window, and before it those system records that are neither in it nor among the `new` records."""
-        if not self.system:
+        """Return the window, and before it what else a model may see: system records that are not `new`, older ones."""
+        if not self.system and not self.older:
             return self.history
-        window = {record if isinstance(record, str) else record.decode() for record in self.history} | {*new}
-        return [*(record for record in self.system if record not in window), *self.history]
+        window = {*self.window(), *new}
+        return [*(record for record in self.system if record not in window), *(self.older or ()), *self.history]
+
+    def window(self) -> list[str]:
+        """Return the newest records as text."""
+        return [record if isinstance(record, str) else record.decode() for record in self.history]
 
     def document(self) -> str:
         """Return what a commit stores: compact JSON of all that differs from the default, `""` when nothing does."""
@@ -115,42 +130,48 @@ class Session:
             parts["memory"] = self.memory
         if self.system:
             parts["system"] = self.system
+        if self.older is not None:
+            parts["older"] = self.older
         if self.resolved:
             parts["resolved"] = self.resolved
         return dumps(parts) if parts else ""
 
     def snapshot(self) -> Snapshot:
         """Return what a rollback needs; costs no copy."""
-        return self.active_agent, self.stack, self.states, self.memory, self.system, self.resolved
+        return self.active_agent, self.stack, self.states, self.memory, self.system, self.older, self.resolved
 
     def restore(self, snapshot: Snapshot) -> None:
         """Go back to a snapshot."""
-        self.active_agent, self.stack, self.states, self.memory, self.system, self.resolved = snapshot
+        self.active_agent, self.stack, self.states, self.memory, self.system, self.older, self.resolved = snapshot
 
     def differs_from(self, snapshot: Snapshot) -> bool:
         """Tell whether the document changed since the snapshot was taken."""
-        active_agent, stack, states, memory, system, resolved = snapshot
+        active_agent, stack, states, memory, system, older, resolved = snapshot
         same = self.stack is stack and self.states is states and self.memory is memory
-        same = same and self.system is system and self.resolved is resolved
+        same = same and self.system is system and self.older is older and self.resolved is resolved
         return not same or self.active_agent != active_agent
 
     def read(self, document: bytes | str) -> None:
         """Take over a document that `document` wrote; what it leaves out is default."""
-        self.restore((self.default_agent, [], {}, {}, [], {}))
+        self.restore((self.default_agent, [], {}, {}, [], None, {}))
         if not document:
             return
         parts = _DOCUMENT.validate_python(from_json(document))
         active_agent, stack, system = parts.get("activeAgent"), parts.get("stack"), parts.get("system")
         states, memory, resolved = parts.get("states"), parts.get("memory"), parts.get("resolved")
+        older = parts.get("older")
         if isinstance(active_agent, str):
             self.active_agent = active_agent
-        if isinstance(stack, list):
-            self.stack = [name for name in stack if isinstance(name, str)]
-        if isinstance(system, list):
-            self.system = [record for record in system if isinstance(record, str)]
+        self.stack, self.system = _texts(stack), _texts(system)
+        if self.system or isinstance(older, list):
+            self.older = _texts(older)
         if isinstance(states, dict):
             self.states = states
         if isinstance(memory, dict):
             self.memory = memory
         if isinstance(resolved, dict):
             self.resolved = cast("Mapping[str, Mapping[str, str]]", resolved)
+
+
+def _texts(value: JsonValue) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -31,7 +31,7 @@ class KeptSessions:
         """Keep a session whose last commit is on its way; `now_ms` is Redis' clock. The caller changes it no more."""
         self._drop(sid)
         size = OVERHEAD_BYTES + session.history_size
-        if session.states or session.memory or session.system:
+        if session.states or session.memory or session.system or session.older:
             size += 4 * len(session.document())
         self._kept[sid] = session, size, now_ms
         self._bytes += size

@@ -20,6 +20,8 @@ def push_text(turn: OpenTurn, role: str, content: str, agent_name: str, mode: st
     """Add a plain message to the history."""
     record = text_record(role, content, agent_name, mode)
     turn.records.append(record)
+    if not content or role == "system":
+        _take_no_place(turn)
     if turn.all_events:
         events.pushed(turn, agent_name, record)
 
@@ -29,13 +31,22 @@ def cut(turn: OpenTurn, role: str, reason: str, agent_name: str) -> None:
     push_text(turn, role, reason, agent_name, "tool")
     if turn.session.system:
         turn.session.system = []
+    turn.session.older = None
 
 
 def push(turn: OpenTurn, message: Message) -> None:
     """Add any message to the history."""
     record = record_of(message)
     turn.records.append(record)
+    if not message.content and not message.tool_calls:
+        _take_no_place(turn)
     events.pushed(turn, message.agent_name, record)
+
+
+def _take_no_place(turn: OpenTurn) -> None:
+    """Let the newest record push none out of the window that a model may see."""
+    if turn.session.older is None:
+        turn.session.older = []
 
 
 def push_user(turn: OpenTurn, content: str, agent_name: str, mode: str, payload: JsonValue = None) -> None:

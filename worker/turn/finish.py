@@ -3,6 +3,7 @@
 from typing import NamedTuple, assert_never
 
 from schemas.requests import CONTROL_LANE
+from worker.core.history import left_out
 from worker.core.json_text import quote
 from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Refused, Replied, Skipped
 from worker.core.request import AdmittedRequest
@@ -31,6 +32,8 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     if turn.cancelled_by == "rollback":
         turn.session.restore(turn.before)
         turn.records = []
+    if turn.records and turn.session.older is not None:
+        _keep_older(turn)
     kind = turn.request.kind
     # What is in memory beside a control request may belong to the running turn, whose own commit is yet to come.
     wakes = turn.parked is not None and turn.parked.is_resolved
@@ -59,6 +62,15 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     )
     close(turn)
     return finished
+
+
+def _keep_older(turn: OpenTurn) -> None:
+    """Keep what a model may see and the window of the next turn lacks."""
+    session, swarm = turn.session, turn.swarm
+    records = [*(session.older or ()), *session.window(), *turn.records]
+    older = left_out(records, min(swarm.history_window, swarm.history_max))
+    if older != session.older:
+        session.older = older
 
 
 def _end_of(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> EndedTogether:

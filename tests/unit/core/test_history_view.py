@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker import Message, ToolCall
-from worker.core.history import LazyView, message_of, record_of, text_record, view
+from worker.core.history import LazyView, left_out, message_of, record_of, text_record, view
 
 ROLES = ("user", "assistant", "system", "developer", "tool", "resque", "flush")
 names = st.sampled_from(["a", "b"])
@@ -125,3 +125,20 @@ def test_a_filter_that_lets_all_pass_shows_the_tool_calls_of_others_in_pairs(
 @given(histories, names, st.integers(0, 20))
 def test_a_filter_that_raises_keeps_the_message(records: list[Message], agent: str, keep: int) -> None:
     assert view(records, agent, keep, lambda _: 1 / 0 > 1) == view(records, agent, keep, lambda _: True)
+
+
+@given(st.lists(histories, max_size=8), st.integers(0, 5))
+def test_what_a_window_leaves_out_and_the_window_show_as_much_as_all_records(
+    turns: list[list[Message]], keep: int
+) -> None:
+    everything, older = list[Message](), list[str]()
+    for turn in turns:
+        window = [record_of(message) for message in everything[-keep - 1 :]]
+        everything += [message._replace(agent_name="a") for message in turn]
+        older = left_out([*older, *window, *map(record_of, everything[len(everything) - len(turn) :])], keep + 1)
+    seen = [*map(message_of, older), *everything[-keep - 1 :]]
+    assert _spoken(view(seen, "a", keep)) == _spoken(view(everything, "a", keep))
+
+
+def _spoken(messages: list[Message]) -> list[Message]:
+    return [message for message in messages if message.role != "system"]

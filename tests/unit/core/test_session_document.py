@@ -35,25 +35,31 @@ def test_a_session_with_nothing_special_has_an_empty_document() -> None:
 texts = st.lists(st.text(max_size=5), max_size=4)
 
 
-@given(st.sampled_from(["triage", "sales"]), texts, objects, objects, texts)
+@given(st.sampled_from(["triage", "sales"]), texts, objects, objects, texts, texts)
 def test_a_document_reads_back_as_the_session_it_was(
-    active: str, stack: list[str], states: dict[str, object], memory: dict[str, object], system: list[str]
+    active: str,
+    stack: list[str],
+    states: dict[str, object],
+    memory: dict[str, object],
+    system: list[str],
+    older: list[str],
 ) -> None:
     session = fresh()
-    session.restore((active, stack, states, memory, system, {"r-1/1": {"answer": "yes"}}))  # type: ignore[arg-type]
+    session.restore((active, stack, states, memory, system, older, {"r-1/1": {"answer": "yes"}}))  # type: ignore[arg-type]
     again = fresh(session.document().encode())
     assert again.snapshot() == session.snapshot()
 
 
 def test_the_document_uses_the_keys_of_the_protocol() -> None:
     session = fresh()
-    session.restore(("sales", ["sales"], {"count": 1}, {"mood": "good"}, ["{}"], {}))
+    session.restore(("sales", ["sales"], {"count": 1}, {"mood": "good"}, ["{}"], ["{ }"], {}))
     assert json.loads(session.document()) == {
         "activeAgent": "sales",
         "stack": ["sales"],
         "states": {"count": 1},
         "memory": {"mood": "good"},
         "system": ["{}"],
+        "older": ["{ }"],
     }
 
 
@@ -68,12 +74,14 @@ def test_a_snapshot_tells_whether_anything_changed_and_brings_it_back() -> None:
     assert session.states == {}
 
 
-def test_system_records_outlive_the_window_and_are_shown_once() -> None:
+def test_system_and_older_records_outlive_the_window_and_are_shown_once() -> None:
     session = fresh()
     session.system = ["old", "in the window", "new"]
     session.history = [b"in the window", "said"]
     assert session.shown_history(["new"]) == ["old", b"in the window", "said"]
-    session.system = []
+    session.older = ["said before"]
+    assert session.shown_history(["new"]) == ["old", "said before", b"in the window", "said"]
+    session.system, session.older = [], []
     assert session.shown_history([]) is session.history
 
 
