@@ -20,7 +20,7 @@ from worker.store.commits import Source
 from worker.store.shard import ShardStore
 from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn
 from worker.turn.finish import finish, finish_unstarted
-from worker.turn.operator import SHOWN, end_parked, pending_question
+from worker.turn.operator import SHOWN, end_parked, parking, pending_question
 from worker.turn.port import Finished, OpenTurn, Postponed, Tries
 from worker.turn.progress import Parked
 from worker.turn.together import MARK, MAX_REQUESTS, Together, run_of
@@ -177,7 +177,7 @@ class TurnRunner:
             finished = await traced(turn)
         except asyncio.CancelledError as error:
             was_asked_for = _forget_cancellation()
-            if held.lost or (was_asked_for and not turn.cancelled_by and not _parking(turn)):
+            if held.lost or (was_asked_for and not turn.cancelled_by and not parking(turn)):
                 raise  # the whole session is meant, or the process ends
             finished = _cut_short(held, turn, error)
         except BaseException as error:
@@ -189,10 +189,10 @@ class TurnRunner:
             # The turn has its end: control that comes from here on must not give it another one.
             held.turn = None
             if turn.parked is not None:
-                held.letting_go = held.letting_go or _parking(turn) is not None
+                held.letting_go = held.letting_go or parking(turn) is not None
         if held.flushing is not None:
             await finish_flush(held)
-        return finished if turn.parked is None else _parking(turn) or finished
+        return finished if turn.parked is None else parking(turn) or finished
 
     async def _may_dispose(self, held: HeldSession, request: AdmittedRequest) -> bool:
         """Take the step that disposal can't be called off after."""
@@ -229,17 +229,11 @@ def _ends_parked(held: HeldSession, step: Step) -> bool:
     return end_parked(turn, step.request.kind)
 
 
-def _parking(turn: OpenTurn) -> Parked | None:
-    """Return how the turn is parked, None when it has an end, or may go on."""
-    parked = turn.parked
-    return parked if parked is not None and parked.until_ms and not turn.cancelled_by else None
-
-
 def _cut_short(held: HeldSession, turn: OpenTurn, error: asyncio.CancelledError) -> Finished | Parked:
     """Return how a turn ended whose task was cancelled: from outside, by itself, or by code that had no right to."""
     if turn.cancelled_by:
         return finish_interrupted(turn)
-    return _parking(turn) or _crashed(held, turn, error)
+    return parking(turn) or _crashed(held, turn, error)
 
 
 def _recall(turn: OpenTurn, step: Step, journal: Mapping[str, str]) -> None:
@@ -247,7 +241,7 @@ def _recall(turn: OpenTurn, step: Step, journal: Mapping[str, str]) -> None:
     question = pending_question(journal) if step.source is Source.CONTROL else ""
     if question:
         turn.parked = Parked(question)
-        turn.opens = turn.in_session = True  # although its first turn may be the one that is parked
+        turn.in_session = True  # although its first turn may be the one that is parked
     turn.replay = _journal_of(step.request.request_id, journal)
     turn.events_flushed = int(turn.replay.get(SHOWN, "0"))
 

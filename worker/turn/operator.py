@@ -15,6 +15,7 @@ from worker.turn import events
 from worker.turn.guard import tell
 from worker.turn.journal import entry_of, keep, may_start, next_step, recorded, write
 from worker.turn.port import OpenTurn
+from worker.turn.progress import Parked
 
 #: journal fields: `question/<n>` holds until when step n waits for its answer, ms; `shown` how many events went out
 QUESTION = "question/"
@@ -76,6 +77,12 @@ def put(turn: OpenTurn, agent: Agent, message: str, question: str | None = None)
         f'"clientId":{turn.client_json},"swarmName":"{turn.swarm.name}","requestId":"{turn.request.request_id}"}}'
     )
     events.operator_asked(turn, agent.name, message, question)
+
+
+def parking(turn: OpenTurn) -> Parked | None:
+    """Return how the turn is parked, None when it has an end, or may go on."""
+    parked = turn.parked
+    return parked if parked is not None and parked.until_ms and not turn.cancelled_by else None
 
 
 def pending_question(journal: Mapping[str, str]) -> str:
