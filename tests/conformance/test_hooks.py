@@ -3,6 +3,7 @@
 A hook that takes part in the answer ends its request as `failed`; a callback is only told, so it harms nobody.
 """
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -153,3 +154,33 @@ async def test_tool_callbacks_tell_validation_call_and_result_in_this_order(serv
         "on_after_call a look found",
         "on_call_error a fall a bug of the user",
     ]
+
+
+async def test_a_session_whose_first_request_is_skipped_is_told_of_all_the_same(serve: Serve) -> None:
+    told: list[str] = []
+    callbacks = SwarmCallbacks(on_init=lambda _: told.append("init"), on_dispose=lambda _: told.append("dispose"))
+    client = await serve(swarm(agent("a", "answer"), agent("b"), callbacks=callbacks))
+    assert (await client.ask("hi", agentName="b"))["skipped"] is True
+    await client.ask("hi")
+    await client.do("dispose")
+    assert told == ["init", "dispose"]
+
+
+@pytest.mark.parametrize("kind", ["dispose", "complete"])
+async def test_a_callback_that_never_ends_holds_up_no_disposal(kind: str, serve: Serve) -> None:
+    async def never(_: AnyTurn) -> None:
+        await asyncio.Event().wait()
+
+    async def silent(_: object) -> str:
+        await asyncio.Event().wait()
+        return "never"
+
+    callbacks = SwarmCallbacks(on_dispose=never)
+    client = await serve(swarm(agent("a", silent), callbacks=callbacks, turn_timeout_s=0.2))
+    await client.do("connect")
+    reply = await client.do(kind, **({"message": "hi"} if kind == "complete" else {}))
+    assert (reply["status"], reply["error"]["code"]) == ("failed", "turn_timeout")
+    assert [event for event in await client.trace_of(reply["requestId"]) if event.endswith("dispose")] == [
+        "session-bus dispose"
+    ]
+    assert (await client.do("connect"))["turn"] == (1 if kind == "dispose" else 3)

@@ -76,12 +76,15 @@ async def take_turn(turn: OpenTurn) -> Finished | Postponed:
 
 
 def _room_for(turn: OpenTurn, body: Body) -> Awaitable[Outcome]:
+    if turn.session.turn == 0 and turn.swarm.tells_init and turn.request.kind in OPENING_KINDS:
+        return _opened(turn, body)
+    return _entered(turn, body)
+
+
+def _entered(turn: OpenTurn, body: Body) -> Awaitable[Outcome]:
     if isinstance(body, GuardedBody) and body.agent_name is not None and _is_for_another(turn, body.agent_name):
         return _skipped(body.agent_name)
-    kind = turn.request.kind
-    if turn.session.turn == 0 and turn.swarm.tells_init and kind in OPENING_KINDS:
-        return _opened(turn, body)
-    return ROOMS[kind](turn, body)
+    return ROOMS[turn.request.kind](turn, body)
 
 
 def _is_for_another(turn: OpenTurn, agent_name: str) -> bool:
@@ -95,7 +98,7 @@ async def _skipped(agent_name: str) -> Outcome:
 
 async def _opened(turn: OpenTurn, body: Body) -> Outcome:
     await tell_opened(turn)
-    return await ROOMS[turn.request.kind](turn, body)
+    return await _entered(turn, body)
 
 
 def finish_interrupted(turn: OpenTurn) -> Finished:

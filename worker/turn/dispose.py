@@ -20,6 +20,14 @@ async def dispose(turn: OpenTurn, _body: DisposeBody) -> Outcome:
 
 async def tell_disposed(turn: OpenTurn, reason: str) -> None:
     """Tell everybody who wants to know that the session ends: `ttl`, `request`, `force` or `complete`."""
+    try:
+        await _tell_all(turn)
+    finally:
+        # Also when a callback takes longer than a turn may: the session ends all the same.
+        events.session_event(turn, "dispose", {"reason": reason})
+
+
+async def _tell_all(turn: OpenTurn) -> None:
     if turn.swarm.callbacks.on_dispose is not None:
         await tell(turn, turn.session.active_agent, turn.swarm.callbacks.on_dispose)
     for agent in turn.swarm.agents:
@@ -28,7 +36,6 @@ async def tell_disposed(turn: OpenTurn, reason: str) -> None:
     for state in turn.swarm.own_states:
         if state.callbacks.on_dispose is not None:
             await tell(turn, turn.session.active_agent, state.callbacks.on_dispose, state.name)
-    events.session_event(turn, "dispose", {"reason": reason})
 
 
 def _reason(turn: OpenTurn) -> str:
