@@ -128,3 +128,18 @@ async def test_what_a_server_pushes_passes_the_output_policies(kind: str, serve:
     passed = await client.do(kind, message="stupid but no")
     texts = [item["data"] for item in await client.wire.outbox("alice", "support") if item["type"] == kind]
     assert (refused["status"], passed["status"], texts) == ("refused", "completed", ["No secrets.", "stupid but no"])
+
+
+async def test_nobody_is_banned_for_a_validator_that_raises(serve: Serve) -> None:
+    broken = [True]
+
+    async def validate(_text: str, _session: object) -> bool:
+        if broken:
+            raise OSError
+        return True
+
+    policy = Policy("strict", validate_input=validate, ban_message="Good-bye.", auto_ban=True)
+    client = await serve(swarm(agent("a", echo), policies=[policy]))
+    assert (await client.ask("hi"))["output"] == "Good-bye."
+    broken.clear()
+    assert await client.answer("hi") == "hi"

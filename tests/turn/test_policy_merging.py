@@ -24,6 +24,10 @@ class Opinion(NamedTuple):
     def refuses(self) -> bool:
         return self.is_banned or self.says in ("no", "raises")
 
+    @property
+    def bans(self) -> bool:
+        return self.auto_ban and (self.is_banned or self.says == "no")
+
 
 opinions = st.builds(Opinion, st.sampled_from(["yes", "no", "raises", "nothing"]), *[st.booleans()] * 3)
 
@@ -71,6 +75,6 @@ def test_the_first_that_refuses_speaks_and_nobody_after_it_is_asked(given_: Sequ
     assert asked == [n for n, one in enumerate(reached) if one.says != "nothing" and not one.is_banned]
     checked = [event["context"]["policyName"] for event in events_of(finished, f"validate-{side}")]
     assert checked == [f"p{n}" for n in range(len(reached))]
-    banned_now = {f"p{refusing}"} if refusing is not None and policies[refusing].auto_ban else set()
+    banned_now = {f"p{refusing}"} if refusing is not None and policies[refusing].bans else set()
     assert stage.session.banned == before | banned_now
     assert trace_of(finished).count("policy-bus ban-client") == len(banned_now - before)

@@ -128,8 +128,8 @@ class TurnTrace:
         finally:
             detach(token)
 
-    async def checking(self, policy_name: str, side: str, work: Awaitable[bool]) -> bool:
-        """Await the verdict of a policy: True lets a text pass."""
+    async def checking(self, policy_name: str, side: str, work: Awaitable[bool | None]) -> bool | None:
+        """Await the verdict of a policy: True lets a text pass, None is no verdict."""
         attributes = {names.POLICY: policy_name, names.SIDE: side}
         with self._tracing.inside(f"{names.CHECK} {policy_name}", attributes) as span:
             passes = await work

@@ -37,24 +37,31 @@ async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None
         if turn.all_events:
             events.policy_event(turn, policy.name, side.event, {side.key: text})
         verdict = _asked(turn, policy, side, text)
-        if verdict is not True and (verdict is False or not await _settled(turn, policy, verdict)):
-            return await _refused(turn, policy, side, {side.key: text})
+        if verdict is True:
+            continue
+        if verdict is not False and verdict is not None:
+            verdict = await _settled(turn, policy, verdict)
+        if not verdict:
+            return await _refused(turn, policy, side, {side.key: text}, was_asked=verdict is False)
     return None
 
 
-def _asked(turn: OpenTurn, policy: Policy, side: Side, text: str) -> bool | Awaitable[bool]:
+def _asked(turn: OpenTurn, policy: Policy, side: Side, text: str) -> bool | Awaitable[bool | None] | None:
+    """Return whether a policy lets the text pass, None when it raises or gives no verdict."""
     validator = side.validator(policy)
     if turn.trace is None or validator is None:
         return _verdict(turn, policy, validator, text)
     return turn.trace.checking(policy.name, side.key, _answered(turn, policy, validator, text))
 
 
-async def _answered(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool:
+async def _answered(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool | None:
     verdict = _verdict(turn, policy, validator, text)
-    return verdict if isinstance(verdict, bool) else await _settled(turn, policy, verdict)
+    return verdict if verdict is None or isinstance(verdict, bool) else await _settled(turn, policy, verdict)
 
 
-def _verdict(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool | Awaitable[bool]:
+def _verdict(
+    turn: OpenTurn, policy: Policy, validator: Validator | None, text: str
+) -> bool | Awaitable[bool | None] | None:
     if policy.name in turn.session.banned:
         return False
     if validator is None:
@@ -65,25 +72,28 @@ def _verdict(turn: OpenTurn, policy: Policy, validator: Validator | None, text: 
         return _unasked(turn, policy, error)
 
 
-async def _settled(turn: OpenTurn, policy: Policy, verdict: bool | Awaitable[bool]) -> bool:  # noqa: FBT001 - a validator may give either
+async def _settled(turn: OpenTurn, policy: Policy, verdict: bool | Awaitable[bool | None]) -> bool | None:  # noqa: FBT001 - a validator may give either
     try:
-        return bool(await awaited(turn, verdict))
+        settled = await awaited(turn, verdict)
+        return None if settled is None else bool(settled)
     except SwarmlineError:
         raise
     except Exception as error:  # noqa: BLE001 - as above
         return _unasked(turn, policy, error)
 
 
-def _unasked(turn: OpenTurn, policy: Policy, error: Exception) -> bool:
+def _unasked(turn: OpenTurn, policy: Policy, error: Exception) -> None:
     survive(turn, "validator_error", error, f"policy {policy.name!r} raised {type(error).__name__}")
-    return False
 
 
-async def _refused(turn: OpenTurn, policy: Policy, side: Side, given: Mapping[str, object]) -> Refused:
+async def _refused(
+    turn: OpenTurn, policy: Policy, side: Side, given: Mapping[str, object], *, was_asked: bool
+) -> Refused:
     if not turn.all_events:
         # Whoever watches only the session still learns which policy said no; with all events it was told above.
         events.policy_event(turn, policy.name, side.event, given)
-    if policy.auto_ban and policy.name not in turn.session.banned:
+    # Nobody is banned for a rule that is out of order.
+    if policy.auto_ban and was_asked and policy.name not in turn.session.banned:
         await ban(turn, policy)
     return Refused(policy.name, await _ban_message(turn, policy))
 
