@@ -194,3 +194,70 @@ async def test_a_turn_without_async_hooks_writes_no_journal() -> None:
     stage = Stage(swarm_of(agent("a", ScriptedCompletion(["hello"])), policies=[polite]))
     await stage.say("hi")
     assert (stage.port.journal, stage.port.calls) == ({}, ["fresh"])
+
+
+class Card:
+    """Something whose `repr` tells where it lies in memory."""
+
+
+async def replayed(run: Any, **options: Any) -> list[str]:
+    """Run a turn of one tool in two attempts, the second with the journal of the first; return what was done."""
+    done: list[str] = []
+
+    @tool
+    async def work(turn: Turn) -> str:
+        await run(turn, done)
+        return "worked"
+
+    async def complete(request: CompletionRequest) -> CompletionMessage:
+        done.append("asked")
+        last = request.messages[-1].role
+        return CompletionMessage("ok") if last == "tool" else CompletionMessage("", [ToolCall("", "work")])
+
+    journal: dict[str, str] = {}
+    for number in (1, 2):
+        stage = Stage(swarm_of(agent("a", complete, tools=[work], **options)))
+        turn = open_turn(stage.port, stage.swarm, stage.session, stage.request("execute", message="hi"), number)
+        turn.replay = journal
+        await take_turn(turn)
+        journal = {field: entry for field, entry in stage.port.journal.items() if '"tool:' not in entry}
+    return done
+
+
+async def test_a_step_is_known_by_what_it_is_given_wherever_that_lies_and_however_a_set_is_ordered() -> None:
+    names = [["a", "b", "c"], ["c", "b", "a"]]
+
+    async def run(turn: Turn, done: list[str]) -> None:
+        async def pay(_card: Card, _names: set[str], **_more: object) -> int:
+            done.append("paid")
+            return 1
+
+        await turn.step("pay", pay, Card(), set(names[turn.attempt - 1]), card=Card())
+
+    assert (await replayed(run)).count("paid") == 1
+
+
+async def test_steps_that_are_started_together_are_not_run_again() -> None:
+    async def run(turn: Turn, done: list[str]) -> None:
+        async def pay(name: str) -> str:
+            done.append(name)
+            return name
+
+        # What goes first must not depend on who has to wait for a flush.
+        await turn.emit("paying")
+        given = [turn.step(f"pay {name}", pay, name) for name in ("a", "b", "c")]
+        assert await asyncio.gather(*given) == ["a", "b", "c"]
+
+    done = await replayed(run)
+    assert sorted(done) == ["a", "asked", "asked", "asked", "b", "c"]
+
+
+async def test_lines_that_are_computed_do_not_void_what_was_done() -> None:
+    clock = iter(range(100))
+
+    async def run(turn: Turn, done: list[str]) -> None:
+        await turn.step("pay", done.append, "paid")
+
+    done = await replayed(run, prompt=lambda _: f"It is {next(clock)}.", system_dynamic=lambda _: f"{next(clock)} s")
+    assert done.count("paid") == 1
+    assert done.count("asked") == 3

@@ -1,7 +1,7 @@
 """One question to a model: what it is shown, its time limit, its place in the journal (spec, section 7.5)."""
 
 from asyncio import gather
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from typing import cast
 
@@ -93,7 +93,7 @@ async def questioned(
         progress.question if known else None,
     )
     if turn.replay:
-        for result in recorded(turn, number, "completion", _given(request)):
+        for result in recorded(turn, number, "completion", _given(agent, request)):
             return _message_of(result)
     if number == 1:
         await turn.port.fresh(turn)
@@ -112,7 +112,7 @@ async def questioned(
         blame(turn, f"the completion of agent {agent.name!r} gave {fault}")
         return _NO_ANSWER
     _count(turn, agent, began, answer)
-    progress.unwritten.append((number, partial(_entry, request, answer)))
+    progress.unwritten.append((number, partial(_entry, agent, request, answer)))
     if progress.batch is not None:
         await write(turn)
     return answer
@@ -155,14 +155,18 @@ def _unanswered(turn: OpenTurn, agent: Agent, began: float, error: Exception) ->
     return _NO_ANSWER
 
 
-def _entry(request: CompletionRequest, answer: CompletionMessage) -> str:
+def _entry(agent: Agent, request: CompletionRequest, answer: CompletionMessage) -> str:
     calls = [call_json(call) for call in answer.tool_calls]
-    return entry_of("completion", _given(request), {"content": answer.content, "toolCalls": calls})
+    return entry_of("completion", _given(agent, request), {"content": answer.content, "toolCalls": calls})
 
 
-def _given(request: CompletionRequest) -> list[object]:
+def _given(agent: Agent, request: CompletionRequest) -> list[object]:
+    messages: Iterable[Message] = request.messages
+    if agent.fixed_lines is None:
+        # Lines that tell the time differ in each attempt: a payment must not be made twice for that.
+        messages = (message for message in messages if message.agent_name)
     tools = [spec.name for spec in request.tools]
-    return [request.agent_name, request.mode, tools, [_plain(message) for message in request.messages]]
+    return [request.agent_name, request.mode, tools, [_plain(message) for message in messages]]
 
 
 def _plain(message: Message) -> list[object]:

@@ -26,9 +26,9 @@ class SharedState(OrderedState):
 
     async def _updated(self, update: StateUpdate) -> JsonValue:
         turn, name = self._turn, self._declared.name
+        number = next_step(turn)
         await may_start(turn)
         turn.progress.shared |= {name}
-        number = next_step(turn)
         found, line = await turn.port.shared(turn, name, number), nullcontext()
         while not found.applied:
             async with line:

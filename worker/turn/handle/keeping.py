@@ -1,5 +1,6 @@
 """What a handle keeps: states, memory, and results of steps."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ParamSpec, TypeVar, cast
 
@@ -19,12 +20,24 @@ from worker.turn.state import LiveState
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def _undeclared(name: str) -> State:
     if not is_name(name):
         raise UnknownStateError(f"{name!r} is no name: use 1 to 64 characters of A-Z a-z 0-9 _ . -")
     return State(name)
+
+
+def _known_by(args: tuple[object, ...], kwargs: Mapping[str, object]) -> list[str]:
+    """Return what tells the arguments of a step apart: the same in every process, wherever their objects lie."""
+    ordered = tuple(_in_order(value) for value in args)
+    named = [(name, _in_order(value)) for name, value in sorted(kwargs.items())]
+    return [_ADDRESS.sub("", repr(ordered)), _ADDRESS.sub("", repr(named))]
+
+
+def _in_order(value: object) -> object:
+    return sorted(value, key=repr) if isinstance(value, set | frozenset) else value  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
 
 
 class Keeping(Identity):
@@ -57,8 +70,9 @@ class Keeping(Identity):
     ) -> _R:
         """Run `function` once and return its result as it reads back from JSON, also after a crash."""
         turn = self._turn
+        # Numbered before anything is waited for: steps that are started together have the same numbers in each attempt.
+        number, label, given = next_step(turn), f"step:{name}", _known_by(args, kwargs)
         await may_start(turn)
-        number, label, given = next_step(turn), f"step:{name}", [repr(args), repr(sorted(kwargs.items()))]
         for result in recorded(turn, number, label, given):
             return cast("_R", result)
         result = json_copy(await settled(function(*args, **kwargs)))
