@@ -61,6 +61,10 @@ async def test_an_answer_of_a_wrong_shape_fails_in_words_that_help(kind: str, an
             [{"name": "act"}],
             "gave a tool call that is a value of type dict",
         ),
+        ("validate", True, "validate of agent 'a' gave bool: give what is wrong with the text, None when it is fine"),
+        ("prompt", None, "prompt of 'a' gave NoneType, not text"),
+        ("system_dynamic", None, "system_dynamic of 'a' gave NoneType: give text, or a list of text"),
+        ("system_dynamic", [7], "system_dynamic of 'a' gave list: give text, or a list of text"),
     ],
 )
 async def test_a_hook_that_gives_a_wrong_shape_fails_in_words_that_help(hook: str, made: Any, words: str) -> None:
@@ -69,6 +73,14 @@ async def test_a_hook_that_gives_a_wrong_shape_fails_in_words_that_help(hook: st
     reply = reply_of(await stage.send("execute", message="hi"))
     assert reply.error is not None
     assert words in reply.error.message
+
+
+async def test_a_description_of_a_wrong_shape_leaves_the_tool_out_and_fails_in_words_that_help() -> None:
+    described = tool(describe=lambda _: {"name": "act"})(act.function)  # type: ignore[arg-type, return-value]
+    stage = Stage(swarm_of(agent("a", ScriptedCompletion(["ok"]), tools=[described])))
+    reply = reply_of(await stage.send("execute", message="hi"))
+    assert reply.error is not None
+    assert reply.error.message == "describe of tool 'act' gave dict: give a ToolSpec"
 
 
 async def test_a_result_of_a_tool_that_is_not_json_fails_in_words_that_help() -> None:

@@ -8,6 +8,12 @@ from worker.core.messages import ToolCall
 from worker.definitions.completion import CompletionMessage, Usage
 
 
+def are_lines(made: object) -> bool:
+    """Tell whether a hook gave text, or a list of text."""
+    lines = cast("list[object]", made) if isinstance(made, list | tuple) else [made]
+    return all(isinstance(line, str) for line in lines)
+
+
 def fault_of_answer(answer: object) -> str | None:
     """Return what is wrong with the answer of a model, None when it is fine; holds no contents of messages."""
     if not isinstance(answer, CompletionMessage):

@@ -14,7 +14,7 @@ from worker.definitions.agent import Agent, system_lines
 from worker.definitions.completion import CompletionMessage, CompletionRequest, ToolSpec
 from worker.definitions.tools import Offer, Tool, offer_of
 from worker.errors import Retryable, SwarmlineError
-from worker.turn.answer_shape import fault_of_answer
+from worker.turn.answer_shape import are_lines, fault_of_answer
 from worker.turn.guard import blame, hooked
 from worker.turn.journal import entry_of, may_start, recorded, write
 from worker.turn.limits import TookTooLongError, outcome_of, within
@@ -40,7 +40,11 @@ async def _described(turn: OpenTurn, tool: Tool) -> ToolSpec | None:
             return None
     if tool.describe is None:
         return tool.spec
-    return await hooked(turn, f"describe of tool {tool.name!r}", None, tool.describe, info)
+    made: object = await hooked(turn, f"describe of tool {tool.name!r}", None, tool.describe, info)
+    if made is None or isinstance(made, ToolSpec):
+        return made
+    blame(turn, f"describe of tool {tool.name!r} gave {type(made).__name__}: give a ToolSpec")
+    return None
 
 
 def shown(turn: OpenTurn, agent: Agent, lines: Sequence[Message]) -> LazyView:
@@ -61,7 +65,12 @@ async def lines_of(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
     opening = prompt if isinstance(prompt, str) else await hooked(turn, f"prompt of {agent.name!r}", "", prompt, info)
     more: str | Sequence[str] = ()
     if dynamic is not None:
-        more = await hooked(turn, f"system_dynamic of {agent.name!r}", more, dynamic, info)
+        what = f"system_dynamic of {agent.name!r}"
+        made = await hooked(turn, what, more, dynamic, info)
+        if are_lines(made):
+            more = made
+        else:
+            blame(turn, f"{what} gave {type(made).__name__}: give text, or a list of text")
     return system_lines(opening, agent.system, more)
 
 

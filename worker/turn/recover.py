@@ -8,7 +8,7 @@ from worker.definitions.completion import CompletionMessage
 from worker.definitions.tools import Offer
 from worker.turn.commits import cut, push_text
 from worker.turn.completing import NO_TOOLS, asked, mapped
-from worker.turn.guard import hooked, tell
+from worker.turn.guard import blame, hooked, tell
 from worker.turn.navigation import session_info
 from worker.turn.port import OpenTurn
 from worker.turn.sizes import oversize
@@ -79,4 +79,11 @@ async def text_fault(turn: OpenTurn, agent: Agent, text: str) -> str | None:
     if agent.validate is None:
         return plain_fault(turn, text)
     fault = oversize(turn, text)
-    return fault or await hooked(turn, f"validate of agent {agent.name!r}", None, agent.validate, text)
+    if fault is not None:
+        return fault
+    what = f"validate of agent {agent.name!r}"
+    made: object = await hooked(turn, what, None, agent.validate, text)
+    if made is None or isinstance(made, str):
+        return made
+    blame(turn, f"{what} gave {type(made).__name__}: give what is wrong with the text, None when it is fine")
+    return None
