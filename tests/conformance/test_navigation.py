@@ -153,9 +153,13 @@ async def test_a_second_change_to_one_target_in_one_turn_raises_in_the_tool_and_
 async def test_agents_that_hand_over_in_a_circle_end_with_a_polite_text(serve: Serve) -> None:
     one = agent("a", call("transfer_to_b"), handoffs=["b"])
     two = agent("b", call("transfer_to_a"), handoffs=["a"])
-    client = await serve(swarm(one, two, texts=Texts(circle="What do you need?")))
+    client = await serve(swarm(one, two, texts=Texts(circle="What do you need?"), bus="all"))
     reply = await client.ask("hi")
     assert (reply["status"], reply["output"], reply["agentName"]) == ("completed", "What do you need?", "a")
+    assert [record.partition(":")[0] for record in await client.pushed_by(reply["requestId"])][-2:] == [
+        "assistant",
+        "flush",
+    ]
 
 
 async def test_the_navigation_route_has_the_agents_that_this_turn_went_to(serve: Serve) -> None:
@@ -188,3 +192,17 @@ async def test_swarm_callbacks_tell_init_execute_agent_changed_and_dispose(serve
     await go(client, "sales")
     await client.do("dispose")
     assert told == ["init alice", "connect support", "execute hi user", "changed sales sales", "dispose alice"]
+
+
+async def test_who_is_handed_over_to_answers_whatever_was_emitted_before(serve: Serve) -> None:
+    @tool
+    async def escalate(turn: Turn) -> None:
+        await turn.emit("one moment")
+        await turn.hand_over("sales")
+
+    client = await serve(swarm(agent("triage", call("escalate"), tools=[escalate]), agent("sales", "sales here")))
+    reply = await client.ask("help")
+    assert (reply["output"], reply["agentName"]) == ("sales here", "sales")
+    assert [item["data"] for item in await client.wire.outbox("alice", "support") if item["type"] == "emit"] == [
+        "one moment"
+    ]

@@ -23,6 +23,7 @@ class Navigating(Identity):
             raise UnknownAgentError(f"swarm {turn.swarm.name!r} has no agent {agent_name!r}: use one of {known}")
         await commits.commit_stop_tools(turn)
         if agent_name in turn.progress.route:
+            self._touch()
             await commits.commit_flush(turn)
             await say_to_client(turn, "emit", texts.circle)
             return
@@ -30,6 +31,9 @@ class Navigating(Identity):
             text = texts.handed_over.format(agent=agent_name)
             await commits.commit_tool_output(turn, self._call_id, text, self._agent_name)
         await navigation.change_agent(turn, agent_name)
+        if self._batch is not None:
+            # What was said so far, such as "one moment", is not the answer: that is up to the other one.
+            self._batch.emitted = None
 
     async def change_agent(self, agent_name: str) -> bool:
         """Make another agent the active one; False when it is not of this swarm."""
