@@ -8,7 +8,7 @@ import pytest
 from tests.conformance.conftest import Serve
 from tests.conformance.house import agent, swarm
 from tests.conformance.model import call
-from worker import CompletionRequest, SwarmCallbacks, Tool, Turn, tool
+from worker import CompletionRequest, Policy, SwarmCallbacks, Tool, Turn, tool
 
 Hang = Callable[..., Awaitable[str]]
 
@@ -135,3 +135,24 @@ async def test_a_tool_cancels_its_turn(serve: Serve) -> None:
     client = await serve(swarm(agent("a", call("give_in"), "never", tools=[give_in])))
     reply = await client.ask("go")
     assert (reply["status"], reply["output"]) == ("cancelled", "")
+
+
+async def test_on_emit_is_told_before_the_text_goes_out_and_not_of_a_refused_one(serve: Serve) -> None:
+    told: list[tuple[str, list[str]]] = []
+
+    async def on_emit(turn: Turn, text: str) -> None:
+        sent = await clients[0].wire.outbox(turn.client_id, "support")
+        told.append((text, [item["data"] for item in sent if item["type"] == "emit"]))
+
+    @tool
+    async def speak(turn: Turn) -> None:
+        for text in ("one", "rude", "two"):
+            await turn.emit(text)
+
+    policy = Policy("polite", validate_output=lambda text, _session: text != "rude", ban_message="Stay polite.")
+    callbacks = SwarmCallbacks(on_emit=on_emit)
+    clients = [await serve(swarm(agent("a", call("speak"), tools=[speak]), policies=[policy], callbacks=callbacks))]
+    assert await clients[0].answer("hi") == "two"
+    await clients[0].do("emit", message="three")
+    sent = ["one", "Stay polite.", "two"]
+    assert told == [("one", []), ("two", sent[:2]), ("three", sent)]

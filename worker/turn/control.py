@@ -86,6 +86,9 @@ async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
     said = text if refused is None else refused.ban_message
     turn.progress.emitted += 1
     sent = f"emit/{turn.progress.emitted}"
+    on_emit = turn.swarm.callbacks.on_emit
+    if kind == "emit" and refused is None and on_emit is not None:
+        await tell(turn, active_agent(turn).name, on_emit, said)
     if sent not in turn.replay:
         await turn.port.permit(turn)
         send(turn, kind, said)
@@ -93,8 +96,6 @@ async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
         turn.journal[sent] = "1"
         await write(turn)
     if kind == "emit":
-        if refused is None and turn.swarm.callbacks.on_emit is not None:
-            await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_emit, said)
         events.session_event(turn, "emit", {"message": said})
         if turn.progress.batch is not None:
             turn.progress.batch.emitted = said
