@@ -1,6 +1,7 @@
 """Tools: functions that an agent may call, with a schema from their signature."""
 
 import inspect
+import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
@@ -106,16 +107,19 @@ def tool(function: ToolFunction | None = None, **options: object) -> Tool | Call
 
 
 def _tool_of(function: ToolFunction, options: Mapping[str, object]) -> Tool:
+    if not callable(function):
+        raise DefinitionError(f"tool makes a tool of a function, not of {function!r}")
+    called = getattr(function, "__name__", type(function).__name__)
     given = {name: value for name, value in options.items() if value}
-    signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
-    turn_parameter = _turn_parameter(signature, hints)
     try:
+        signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
+        turn_parameter = _turn_parameter(signature, hints)
         model = _arguments_model(function, signature, hints, turn_parameter)
         parameters = _schema_of(model)
     except (PydanticUserError, TypeError, NameError) as error:
-        raise DefinitionError(f"tool {function.__name__!r}: its parameters have no JSON schema: {error}") from error
+        raise DefinitionError(f"tool {called!r}: its parameters have no JSON schema: {error}") from error
     fields: dict[str, object] = {
-        "name": function.__name__,
+        "name": called,
         "description": inspect.getdoc(function) or "",
         "function": function,
         "arguments_model": model,
@@ -143,7 +147,13 @@ def _arguments_model(
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[name] = (hints.get(name, str), default)
     config = ConfigDict(extra="forbid", arbitrary_types_allowed=False)
-    return cast("type[BaseModel]", create_model(function.__name__, __config__=config, **fields))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownArgumentType]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Field name .* shadows an attribute")  # it still reads back as the argument
+        model = cast("type[BaseModel]", create_model(function.__name__, __config__=config, **fields))  # pyright: ignore[reportCallIssue, reportArgumentType, reportUnknownArgumentType]
+    lost = [name for name in fields if name not in model.model_fields]
+    if lost:
+        raise TypeError(f"{', '.join(lost)} can't be shown to a model: choose another name")
+    return model
 
 
 def _schema_of(model: type[BaseModel]) -> dict[str, JsonValue]:

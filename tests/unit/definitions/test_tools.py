@@ -51,6 +51,41 @@ def test_parameters_without_a_json_schema_are_refused_when_the_tool_is_made() ->
         tool(odd)
 
 
+def hidden(_inner: str) -> str:
+    return _inner
+
+
+def reserved(model_config: str) -> str:
+    return model_config
+
+
+@pytest.mark.parametrize("function", [hidden, reserved])
+def test_a_parameter_that_no_model_can_be_shown_is_refused_when_the_tool_is_made(
+    function: Callable[[str], str],
+) -> None:
+    with pytest.raises(DefinitionError, match=f"tool '{function.__name__}'.*can't be shown to a model"):
+        tool(function)
+
+
+def test_a_parameter_may_be_called_like_a_method_of_pydantic() -> None:
+    def fine(schema: str, json: str, copy: str) -> str:
+        return schema + json + copy
+
+    given, model = {"schema": "a", "json": "b", "copy": "c"}, tool(fine).arguments_model
+    assert model is not None
+    assert {name: getattr(model.model_validate(given), name) for name in given} == given
+
+
+def test_annotations_that_do_not_exist_and_what_is_no_function_are_refused_when_the_tool_is_made() -> None:
+    def odd(turn: "Nobody") -> str:  # type: ignore[name-defined] # noqa: F821
+        return str(turn)
+
+    with pytest.raises(DefinitionError, match=r"tool 'odd'.*'Nobody' is not defined"):
+        tool(odd)
+    with pytest.raises(DefinitionError, match="not of 5"):
+        tool(5)  # type: ignore[call-overload]
+
+
 def test_sync_and_async_functions_are_told_apart() -> None:
     assert order_status.is_async
     assert not hello.is_async
