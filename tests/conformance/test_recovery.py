@@ -7,7 +7,7 @@ import pytest
 from tests.conformance.conftest import Serve
 from tests.conformance.house import SORRY, agent, swarm
 from tests.conformance.model import Model, call, recall
-from worker import AgentCallbacks, CompletionRequest, Texts, Tool, ToolCall, tool
+from worker import AgentCallbacks, CompletionRequest, SwarmCallbacks, Texts, Tool, ToolCall, Turn, tool
 
 
 def noting(notes: list[str], **options: Any) -> Tool:
@@ -148,3 +148,31 @@ async def test_a_self_executing_tool_ends_at_the_limit_of_nested_executions(serv
     reply = await client.ask("hi")
     assert reply["output"] == SORRY
     assert len(model.requests) <= 6
+
+
+async def test_a_tool_may_run_the_model_more_often_than_executions_may_nest(serve: Serve) -> None:
+    @tool
+    async def sum_up(turn: Turn) -> str:
+        return " ".join([await turn.run(f"part {n}") for n in range(5)])
+
+    def answer(request: CompletionRequest) -> str | ToolCall:
+        return call("sum_up") if request.last_user_message() == "hi" and not heard(request) else heard(request)
+
+    def heard(request: CompletionRequest) -> str:
+        newest = request.messages[-1]
+        return newest.content if newest.content != "hi" else ""
+
+    client = await serve(swarm(agent("a", answer, tools=[sum_up]), max_nested_executions=3))
+    assert await client.answer("hi") == "part 0 part 1 part 2 part 3 part 4"
+
+
+async def test_a_callback_that_asks_again_ends_at_the_limit_of_nested_executions(serve: Serve) -> None:
+    told: list[str] = []
+
+    async def again(turn: Turn, text: str) -> None:
+        told.append(text)
+        await turn.run("again")
+
+    client = await serve(swarm(agent("a", "fine"), callbacks=SwarmCallbacks(on_run=again), max_nested_executions=3))
+    assert (await client.do("run", message="hi"))["output"] == "fine"
+    assert told == ["hi", "again", "again", "again"]

@@ -28,7 +28,7 @@ class NavigationLoopError(TurnError):
 
 
 class NestingLimitError(TurnError):
-    """The turn asked its agents too many times."""
+    """The turn asked its agents too many times, or executions and runs go too deep into each other."""
 
 
 class UnknownAgentError(TurnError):

@@ -57,7 +57,10 @@ class Turn(TurnFacts, Protocol):
         ...
 
     async def run(self, text: str) -> str:
-        """Ask the active agent without history, policies and tools; return its answer."""
+        """Ask the active agent without history, policies and tools; return its answer.
+
+        Raises `NestingLimitError` where a callback runs and runs again.
+        """
         ...
 
     async def hand_over(self, agent_name: str) -> None:

@@ -76,6 +76,7 @@ async def lines_of(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
 
 async def asked(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:
     """Ask the model about the history; on an error or a time-out the turn is to fail and the answer is empty."""
+    turn.progress.asked += 1
     lines = agent.fixed_lines
     if lines is None:
         lines = await lines_of(turn, agent)
@@ -89,7 +90,6 @@ async def questioned(
     """Ask the model about any messages; ends as `asked`."""
     progress = turn.progress
     progress.steps = number = progress.steps + 1
-    progress.asked += 1
     known = progress.question_at == len(turn.records) and progress.question and agent.keep_messages > 0
     request = CompletionRequest(
         turn.session.client_id,

@@ -11,6 +11,7 @@ from worker.turn.commits import push_text, push_user
 from worker.turn.completing import asked, mapped, offered
 from worker.turn.guard import blame, tell
 from worker.turn.navigation import active_agent
+from worker.turn.nesting import nested
 from worker.turn.operator import consult
 from worker.turn.port import OpenTurn
 from worker.turn.recover import placeholder, usable_answer
@@ -48,14 +49,14 @@ async def execute_in_tool(turn: OpenTurn, message: str) -> str:
     """Let a tool ask the active agent; raises `NestingLimitError` when the turn has asked too often."""
     if turn.progress.asked >= turn.swarm.max_nested_executions:
         raise NestingLimitError(f"this turn asked its agents {turn.progress.asked} times")
-    agent_name = active_agent(turn).name
-    events.nested_begin(turn, agent_name)
-    status = "cancelled"
-    try:
-        outcome = await execute(turn, message, "tool")
-        status = "completed" if isinstance(outcome, Replied) else type(outcome).__name__.lower()
-    finally:
-        events.nested_end(turn, agent_name, status)
+    with nested(turn) as agent_name:
+        events.nested_begin(turn, agent_name)
+        status = "cancelled"
+        try:
+            outcome = await execute(turn, message, "tool")
+            status = "completed" if isinstance(outcome, Replied) else type(outcome).__name__.lower()
+        finally:
+            events.nested_end(turn, agent_name, status)
     if isinstance(outcome, Replied | Failed):
         return outcome.output
     return getattr(outcome, "ban_message", "")

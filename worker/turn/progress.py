@@ -52,7 +52,8 @@ class Parked:
 class Progress:
     """How far a turn has come; hardly anybody outside of the rooms needs it.
 
-    `route`: agents that this turn went to. `asked`: how often a model was asked. `calls`: ids made for tool calls.
+    `route`: agents that this turn went to. `asked`: how often a model was asked about the history. `nested`: how many
+    executions and runs are under way, one inside the other. `calls`: ids made for tool calls.
     `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
     `question`: the newest user message, `question_at`: how many records there were with it. `answer`: the newest
     answer of an execution inside a tool. `answering`: message and mode that the turn answers, once they came in.
@@ -72,6 +73,7 @@ class Progress:
         "emitted",
         "fault",
         "lines",
+        "nested",
         "question",
         "question_at",
         "route",
@@ -85,7 +87,7 @@ class Progress:
 
     def __init__(self) -> None:
         self.route: frozenset[str] = _NOWHERE
-        self.asked = self.calls = self.steps = self.emitted = 0
+        self.asked = self.calls = self.steps = self.emitted = self.nested = 0
         self.question = ""
         self.question_at = 0
         self.answer: str | None = None

@@ -8,6 +8,7 @@ from worker.turn import events
 from worker.turn.completing import NO_TOOLS, lines_of, mapped, questioned, shown
 from worker.turn.guard import tell
 from worker.turn.navigation import active_agent
+from worker.turn.nesting import nested
 from worker.turn.port import OpenTurn
 from worker.turn.recover import as_read, placeholder, text_fault
 
@@ -28,15 +29,18 @@ async def run(turn: OpenTurn, message: str) -> Outcome:
 
 
 async def run_in_tool(turn: OpenTurn, message: str) -> str:
-    """Let a tool or a callback ask the active agent; return its answer, `""` when there is none."""
-    agent_name = active_agent(turn).name
-    events.nested_begin(turn, agent_name)
-    status = "cancelled"
-    try:
-        outcome = await run(turn, message)
-        status = "completed" if isinstance(outcome, Replied) else "failed"
-    finally:
-        events.nested_end(turn, agent_name, status)
+    """Let a tool or a callback ask the active agent; return its answer, `""` when there is none.
+
+    Raises `NestingLimitError` when too much is under way already.
+    """
+    with nested(turn) as agent_name:
+        events.nested_begin(turn, agent_name)
+        status = "cancelled"
+        try:
+            outcome = await run(turn, message)
+            status = "completed" if isinstance(outcome, Replied) else "failed"
+        finally:
+            events.nested_end(turn, agent_name, status)
     return outcome.output if isinstance(outcome, Replied) else ""
 
 
