@@ -164,17 +164,21 @@ async def test_agents_that_hand_over_in_a_circle_end_with_a_polite_text(serve: S
 
 async def test_the_navigation_route_has_the_agents_that_this_turn_went_to(serve: Serve) -> None:
     routes: list[frozenset[str]] = []
+    active: list[str] = []
 
     @tool
     async def tour(turn: Turn) -> str:
         routes.append(turn.navigation_route())
+        active.append(f"{turn.active_agent} for {turn.agent_name}")
         await turn.change_agent("sales")
         routes.append(turn.navigation_route())
+        active.append(f"{turn.active_agent} for {turn.agent_name}")
         return "seen"
 
     client = await serve(swarm(agent("triage", call("tour"), "done", tools=[tour]), agent("sales", "sales here")))
     await client.ask("go")
     assert routes == [frozenset(), frozenset({"sales"})]
+    assert active == ["triage for triage", "sales for triage"]
 
 
 async def test_swarm_callbacks_tell_init_execute_agent_changed_and_dispose(serve: Serve) -> None:

@@ -27,6 +27,11 @@ class TurnFacts(Protocol):
         ...
 
     @property
+    def active_agent(self) -> str:
+        """Return the agent that is active now: the one who answers next."""
+        ...
+
+    @property
     def request_id(self) -> str:
         """Return the request that this turn answers."""
         ...

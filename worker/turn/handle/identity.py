@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import JsonValue
 
 from worker.core.messages import ToolCall
+from worker.turn.navigation import active_agent
 from worker.turn.over import still_open
 from worker.turn.port import OpenTurn
 from worker.turn.progress import Batch
@@ -42,6 +43,11 @@ class Identity:
     def agent_name(self) -> str:
         """Return the agent that runs the tool, or that the callback is about."""
         return self._agent_name
+
+    @property
+    def active_agent(self) -> str:
+        """Return the agent that is active now."""
+        return active_agent(self._opened).name
 
     @property
     def request_id(self) -> str:
