@@ -141,3 +141,20 @@ async def test_what_no_model_sees_takes_no_place_among_the_messages_that_are_kep
     await client.do("commit-flush")
     await client.ask("afresh")
     assert model.shown[-1] == ["user: afresh"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_long_chains_of_tools_of_another_agent_push_out_nothing_either(workers: int, serve: Serve) -> None:
+    @tool
+    async def look() -> str:
+        return "found"
+
+    model = Model("b here")
+    busy = agent("a", *([*[call("look")] * 9, "a here"] * 4), tools=[look], keep_messages=6)
+    client = await serve(swarm(busy, agent("b", completion=model, keep_messages=6)), workers=workers)
+    for n in range(4):
+        await client.ask(f"m{n}")
+    await client.do("change-agent", agentName="b")
+    await client.ask("now")
+    said = [line for n in (2, 3) for line in (f"user: m{n}", "assistant: a here")]
+    assert model.shown == [["assistant: a here", *said, "user: now"]]

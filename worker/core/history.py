@@ -1,7 +1,7 @@
 """The history of a session: how a record is written, and what of it a model sees."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TypedDict, overload
 
@@ -36,9 +36,10 @@ class _Record(TypedDict, total=False):
 HistoryFilter = Callable[[Message], bool]
 #: records that hide everything before them from the model
 _CUTS = frozenset({"resque", "flush"})
-#: how cuts begin, and records that may have nothing to say
+#: how records begin, as `text_record` writes them
 _CUT = re.compile(r'\{"role":"(?:resque|flush)"')
-_MUTE = re.compile(r'\{"role":"(?:system"|\w+","content":"")')
+_HEAD = re.compile(r'\{"role":"(\w+)","content":(""(?=,))?')
+_OWNER = re.compile(r',"agentName":"([^"]*)","mode"')
 
 
 def text_record(role: str, content: str, agent_name: str, mode: str) -> str:
@@ -96,22 +97,40 @@ def view(
     return system + _paired(kept)
 
 
-def left_out(records: Sequence[str], window: int) -> list[str]:
-    """Return what the newest `window` records lack of those newest ones that have something to say to a model.
+def left_out(records: Sequence[str], window: int, keeps: Mapping[str, int]) -> list[str]:
+    """Return what the newest `window` records lack of what the model of an agent is shown; `keeps` says how many it is.
 
-    System records are kept elsewhere, records without contents are shown to nobody, nor is what a cut has hidden.
+    What is no agent's to see takes no place: system records, which are kept elsewhere, records without contents, and
+    for each agent the tool calls of the others.
     """
-    cut = next((n for n in range(len(records), 0, -1) if _CUT.match(records[n - 1])), 0)
-    fresh = records[cut:]
-    speaking = [record for record in fresh if _speaks(record)][-window:]
-    return speaking[: len(speaking) - sum(map(_speaks, fresh[-window:]))]
+    left = {agent_name: keep for agent_name, keep in keeps.items() if keep}
+    lacking: list[str] = []
+    for at in range(len(records) - 1, -1, -1):
+        record = records[at]
+        if not left or _CUT.match(record):
+            break
+        reader = _reader_of(record)
+        readers = [agent_name for agent_name in left if reader in ("", agent_name)]
+        if readers and at < len(records) - window:
+            lacking.append(record)
+        for agent_name in readers:
+            left[agent_name] -= 1
+            if not left[agent_name]:
+                del left[agent_name]
+    return lacking[::-1]
 
 
-def _speaks(record: str) -> bool:
-    if _MUTE.match(record) is None:
-        return True
-    message = message_of(record)
-    return message.role != "system" and bool(message.tool_calls)
+def _reader_of(record: str) -> str | None:
+    """Return which agent's model may see a record: a name, `""` for every agent's, None for none's."""
+    head = _HEAD.match(record)
+    if head is None:
+        return ""
+    role, nothing = head.groups()
+    has_calls = '"tool_calls":[' in record  # in a text its quotes are escaped
+    if role == "system" or (nothing and not has_calls):
+        return None
+    owner = _OWNER.search(record) if has_calls or role == "tool" else None
+    return owner[1] if owner else ""
 
 
 class LazyView(Sequence[Message]):

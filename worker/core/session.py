@@ -30,8 +30,9 @@ class Session:
     `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
     JSON object, `history_size` their length together; `history_length` counts all records in Redis. `system` holds the
     system records since the last cut: a model is shown them however old they are. `older` holds what else a model may
-    see although the window begins later: records that no model sees among the others, such as system records, must not
-    push it out (None = there are none in the window). `banned` names the policies that ban this client.
+    see although the window begins later: records that are not for all models, such as system records, must not push it
+    out (None = there is none; `[]` only while a turn adds such records). `banned` names the policies that ban this
+    client.
     """
 
     __slots__ = (
@@ -163,8 +164,7 @@ class Session:
         if isinstance(active_agent, str):
             self.active_agent = active_agent
         self.stack, self.system = _texts(stack), _texts(system)
-        if self.system or isinstance(older, list):
-            self.older = _texts(older)
+        self.older = None if older is None else _texts(older)
         if isinstance(states, dict):
             self.states = states
         if isinstance(memory, dict):

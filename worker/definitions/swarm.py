@@ -88,9 +88,18 @@ class Swarm:
         What is hidden from a model, such as tool calls of another agent, takes its place among the newest records.
         """
         keep = max((agent.keep_messages for agent in self.agents), default=0)
-        mixed = len(self.agents) > 1 and any(agent.all_tools for agent in self.agents)
-        hidden = mixed or any(agent.history_filter is not None for agent in self.agents)
+        hidden = self.is_mixed or any(agent.history_filter is not None for agent in self.agents)
         return (3 * keep if hidden else keep) + 1
+
+    @cached_property
+    def is_mixed(self) -> bool:
+        """Tell whether a history may hold tool calls that some agent is not shown."""
+        return len(self.agents) > 1 and any(agent.all_tools for agent in self.agents)
+
+    @cached_property
+    def keeps(self) -> dict[str, int]:
+        """Return how many messages the model of each agent is shown."""
+        return {agent.name: agent.keep_messages for agent in self.agents if agent.operator is None}
 
     @cached_property
     def session_ttl_ms(self) -> int:

@@ -38,13 +38,16 @@ def push(turn: OpenTurn, message: Message) -> None:
     """Add any message to the history."""
     record = record_of(message)
     turn.records.append(record)
-    if not message.content and not message.tool_calls:
+    if turn.swarm.is_mixed or not (message.content or message.tool_calls):
         _take_no_place(turn)
     events.pushed(turn, message.agent_name, record)
 
 
 def _take_no_place(turn: OpenTurn) -> None:
-    """Let the newest record push none out of the window that a model may see."""
+    """Note that the newest record is not for every model, so it must not push out of the window what is.
+
+    A turn without such records leaves a window that suffices as it was: each one that it adds may push out another.
+    """
     if turn.session.older is None:
         turn.session.older = []
 

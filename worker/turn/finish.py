@@ -65,12 +65,12 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
 
 
 def _keep_older(turn: OpenTurn) -> None:
-    """Keep what a model may see and the window of the next turn lacks."""
-    session, swarm = turn.session, turn.swarm
+    """Keep what a model may see and the window of the next turn lacks, which it does only after turns like this one."""
+    session, swarm, before = turn.session, turn.swarm, turn.before[5]
     records = [*(session.older or ()), *session.window(), *turn.records]
-    older = left_out(records, min(swarm.history_window, swarm.history_max))
-    if older != session.older:
-        session.older = older
+    window = min(swarm.history_window, swarm.history_max)
+    older = left_out(records[-swarm.history_max :], window, swarm.keeps) or None
+    session.older = before if older == before else older
 
 
 def _end_of(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> EndedTogether:

@@ -127,17 +127,20 @@ def test_a_filter_that_raises_keeps_the_message(records: list[Message], agent: s
     assert view(records, agent, keep, lambda _: 1 / 0 > 1) == view(records, agent, keep, lambda _: True)
 
 
-@given(st.lists(histories, max_size=8), st.integers(0, 5))
+@given(st.lists(histories, max_size=8), st.integers(0, 5), st.integers(0, 5), st.integers(1, 8))
 def test_what_a_window_leaves_out_and_the_window_show_as_much_as_all_records(
-    turns: list[list[Message]], keep: int
+    turns: list[list[Message]], keep_of_a: int, keep_of_b: int, window: int
 ) -> None:
     everything, older = list[Message](), list[str]()
+    keeps = {"a": keep_of_a, "b": keep_of_b}
     for turn in turns:
-        window = [record_of(message) for message in everything[-keep - 1 :]]
-        everything += [message._replace(agent_name="a") for message in turn]
-        older = left_out([*older, *window, *map(record_of, everything[len(everything) - len(turn) :])], keep + 1)
-    seen = [*map(message_of, older), *everything[-keep - 1 :]]
-    assert _spoken(view(seen, "a", keep)) == _spoken(view(everything, "a", keep))
+        known = [*older, *map(record_of, everything[-window:])]
+        everything += turn
+        older = left_out([*known, *map(record_of, turn)], window, keeps)
+    seen = [*map(message_of, older), *everything[-window:]]
+    for agent, keep in keeps.items():
+        assert _spoken(view(seen, agent, keep)) == _spoken(view(everything, agent, keep))
+    assert len(older) <= keep_of_a + keep_of_b
 
 
 def _spoken(messages: list[Message]) -> list[Message]:
