@@ -93,7 +93,7 @@ def test_reading_an_empty_document_resets_the_session() -> None:
 
 
 def test_a_session_remembers_the_newest_records_and_knows_their_size() -> None:
-    session = fresh()
+    session = Session(client_id="alice", swarm_name="support", default_agent="triage")
     session.remember(["one", "three"], window=3)
     session.remember(["seven", "eleven"], window=3)
     assert session.history == ["three", "seven", "eleven"]
@@ -103,7 +103,7 @@ def test_a_session_remembers_the_newest_records_and_knows_their_size() -> None:
 
 
 def test_records_that_come_later_change_no_history_that_was_looked_at() -> None:
-    session = fresh()
+    session = Session(client_id="alice", swarm_name="support", default_agent="triage")
     session.remember(["one"], window=2)
     seen = session.history
     session.remember(["two", "three"], window=2)
