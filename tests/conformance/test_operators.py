@@ -53,3 +53,15 @@ async def test_without_an_answer_in_time_a_one_shot_completion_ends_empty_and_le
     reply = await client.do("complete", message="Is anybody there?")
     assert (reply["status"], reply["output"]) == ("completed", "")
     assert await client.wire.keys_of("alice") == []
+
+
+async def test_a_session_that_opens_with_a_question_to_a_human_is_told_of_once(serve: Serve) -> None:
+    told: list[str] = []
+    callbacks = SwarmCallbacks(on_init=lambda _: told.append("init"), on_dispose=lambda _: told.append("dispose"))
+    client = await serve(swarm(Agent("human", operator=Operator()), callbacks=callbacks))
+    request_id = await client.say("Is anybody there?")
+    await asked(client)
+    await client.do("operator-answer", message="I am.")
+    assert (await client.reply_of(request_id))["output"] == "I am."
+    await client.do("dispose")
+    assert told == ["init", "dispose"]

@@ -18,6 +18,7 @@ from worker.turn.journal import write
 from worker.turn.kinds import ROOMS
 from worker.turn.limits import TookTooLongError, within
 from worker.turn.navigation import active_agent
+from worker.turn.operator import SHOWN
 from worker.turn.over import close
 from worker.turn.port import Finished, OpenTurn, Postponed, Rooms, TurnPort
 from worker.turn.recover import placeholder
@@ -76,7 +77,8 @@ async def take_turn(turn: OpenTurn) -> Finished | Postponed:
 
 
 def _room_for(turn: OpenTurn, body: Body) -> Awaitable[Outcome]:
-    if turn.session.turn == 0 and turn.swarm.tells_init and turn.request.kind in OPENING_KINDS:
+    opens = turn.session.turn == 0 and turn.swarm.tells_init and turn.request.kind in OPENING_KINDS
+    if opens and SHOWN not in turn.replay:
         return _opened(turn, body)
     return _entered(turn, body)
 
