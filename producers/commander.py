@@ -9,7 +9,7 @@ from redis.exceptions import ResponseError
 
 from producers.clock import sleep
 from producers.errors import QueueUnavailable
-from producers.line import Address, Answer, Argument, Line, LineLost, keep_open, pack
+from producers.line import Address, Answer, Argument, Line, LineLost, end, keep_open, pack
 
 #: commands in one write
 _BATCH: Final = 512
@@ -75,8 +75,7 @@ class Commander:
     async def close(self) -> None:
         """Close the connection and tell everybody who still waits."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
         self._refuse_all("the producer was closed")
 
     def submit(self, command: Command) -> None:

@@ -18,6 +18,9 @@ from producers.errors import InvalidRequest
 #: probes after 15 s of silence, then every 5 s; a peer is given up after three
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
+#: how long a task that keeps a line open may take to notice that it was cancelled
+_CANCEL_EVERY_S: Final = 0.1
+
 #: how OpenSSL begins, and what to do then
 _BAD_CERTIFICATE: Final = "CERTIFICATE_VERIFY_FAILED"
 _TRUST: Final = "name the file of its CA in the URL, ?ssl_ca_certs=FILE, and the host as the certificate does"
@@ -162,6 +165,14 @@ async def keep_open(
             worked = when_lost(_first(lost))
             failures = 0 if worked else failures + 1
         await sleep(pause_after(failures))
+
+
+async def end(keeper: "asyncio.Task[None]") -> None:
+    """Cancel a task that keeps a line open, and return when it has ended."""
+    while not keeper.done():
+        # More than once: a task group that is just gathering its own errors swallows a cancel (gh-116720).
+        keeper.cancel()
+        await asyncio.wait((keeper,), timeout=_CANCEL_EVERY_S)
 
 
 def _first(group: BaseExceptionGroup[LineLost]) -> LineLost:

@@ -8,7 +8,7 @@ from typing import Final, Protocol, cast
 from redis.exceptions import ResponseError
 
 from producers.clock import sleep
-from producers.line import Address, Answer, Line, LineLost, keep_open, pack
+from producers.line import Address, Answer, Line, LineLost, end, keep_open, pack
 
 _PING: Final = pack(("PING",))
 _CONFIRMATIONS: Final = (b"subscribe", b"psubscribe")
@@ -51,8 +51,7 @@ class Subscription:
     async def close(self) -> None:
         """Close the connection and tell all listeners."""
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end(self._task)
         self._refuse(list(self._listeners), "the producer was closed")
 
     def add(self, channel: str, listener: Listener) -> None:

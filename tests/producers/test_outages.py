@@ -6,6 +6,7 @@ import pytest
 from redis.asyncio import Redis
 
 from producers import Producer, QueueUnavailable, replies
+from producers.line import Address, Line, LineLost, end, keep_open
 from tests.conftest import StartServer
 from tests.helpers.eventually import eventually
 from tests.producers.responder import Responder
@@ -35,6 +36,31 @@ async def test_cut_connections_lose_no_reply(responder: Responder, redis: Redis,
         async with asyncio.timeout(GUARD_S):
             assert await asyncio.gather(*calls) == [20] * len(calls)
     assert len(set(responder.request_ids)) == 50 * 20
+
+
+async def test_a_connection_that_is_lost_while_it_is_closed_is_not_made_again(redis_url: str) -> None:
+    async def lost() -> None:
+        keeper.cancel()
+        raise LineLost("gone")
+
+    async def serve(_line: Line) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(lost())
+
+    keeper = asyncio.create_task(keep_open(Address(redis_url), serve, lambda _: True))
+    async with asyncio.timeout(GUARD_S):
+        await end(keeper)
+    assert keeper.cancelled()
+
+
+async def test_a_server_that_wants_a_password_says_so_and_keeps_nobody(start_server: StartServer) -> None:
+    server = start_server()
+    async with Redis.from_url(server.url) as redis:
+        await redis.config_set("requirepass", "geheim")
+    for _ in range(10):
+        with pytest.raises(QueueUnavailable, match="Authentication required"):
+            async with asyncio.timeout(GUARD_S):
+                await Producer(server.url).open()
 
 
 async def load(producer: Producer, number: int) -> int:
