@@ -45,7 +45,17 @@ def _checked_url(url: SecretStr) -> SecretStr:
     if parts.scheme not in REDIS_SCHEMES:
         message = "should begin with redis://, rediss:// or unix://"
         raise ValueError(message)
+    if not _has_usable_port(url.get_secret_value()):
+        message = "the port should be a number up to 65535; in a password, write / as %2F, : as %3A, @ as %40"
+        raise ValueError(message)
     return url
+
+
+def _has_usable_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _checked_namespace(name: str) -> str:
