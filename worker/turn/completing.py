@@ -40,7 +40,7 @@ async def _described(turn: OpenTurn, tool: Tool) -> ToolSpec | None:
             return None
     if tool.describe is None:
         return tool.spec
-    made: object = await hooked(turn, f"describe of tool {tool.name!r}", None, tool.describe, info)
+    made = cast("object", await hooked(turn, f"describe of tool {tool.name!r}", None, tool.describe, info))
     if made is None or isinstance(made, ToolSpec):
         return made
     blame(turn, f"describe of tool {tool.name!r} gave {type(made).__name__}: give a ToolSpec")

@@ -1,5 +1,6 @@
 """What happens instead of an answer: the history starts afresh and the client gets a placeholder (spec, 7.5, 7.6)."""
 
+from typing import cast
 from zlib import crc32
 
 from worker.core.output_checks import clean, fault_of
@@ -82,7 +83,7 @@ async def text_fault(turn: OpenTurn, agent: Agent, text: str) -> str | None:
     if fault is not None:
         return fault
     what = f"validate of agent {agent.name!r}"
-    made: object = await hooked(turn, what, None, agent.validate, text)
+    made = cast("object", await hooked(turn, what, None, agent.validate, text))
     if made is None or isinstance(made, str):
         return made
     blame(turn, f"{what} gave {type(made).__name__}: give what is wrong with the text, None when it is fine")
