@@ -177,6 +177,21 @@ async def test_an_idempotency_key_is_the_same_in_every_attempt_and_differs_by_ca
     assert keys[0] != keys[1]
 
 
+async def test_an_idempotency_key_differs_by_call_also_where_a_model_numbers_its_calls_afresh_in_each_answer() -> None:
+    keys: list[str] = []
+
+    @tool
+    async def pay(turn: Turn) -> str:
+        keys.append(turn.idempotency_key("pay"))
+        return "x"
+
+    script = [ToolCall("call_0", "pay"), ToolCall("call_0", "pay"), "ok"]
+    for _ in range(2):
+        await Stage(swarm_of(agent("a", ScriptedCompletion(script), tools=[pay]))).say("hi")
+    assert keys[:2] == keys[2:]
+    assert keys[0] != keys[1]
+
+
 async def test_an_answer_is_on_record_before_an_async_policy_looks_at_it() -> None:
     known: list[set[str]] = []
 

@@ -18,16 +18,29 @@ class Batch:
 
     `calls`: all of them, `reason`: the text that came with them. `stopped`: no further call runs, the tool stopped the
     batch or changed the agent. `committed`: ids of the calls whose output is in the history. `emitted`: the newest text
-    that a tool emitted. `touched`: the call under way did something to the conversation, so it needs no output of ours.
+    that a tool emitted. `call_step`: the number of the call under way among the journaled steps. `touched`: that call
+    did something to the conversation, so it needs no output of ours.
     """
 
-    __slots__ = ("agent_name", "call_id", "calls", "committed", "emitted", "is_last", "reason", "stopped", "touched")
+    __slots__ = (
+        "agent_name",
+        "call_id",
+        "call_step",
+        "calls",
+        "committed",
+        "emitted",
+        "is_last",
+        "reason",
+        "stopped",
+        "touched",
+    )
 
     def __init__(self, agent_name: str, calls: Sequence[ToolCall], reason: str) -> None:
         self.agent_name = agent_name
         self.calls = calls
         self.reason = reason
         self.call_id = ""
+        self.call_step = 0
         self.is_last = False
         self.stopped = False
         self.committed: set[str] = set()

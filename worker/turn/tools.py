@@ -127,6 +127,7 @@ async def _one_made(turn: OpenTurn, agent: Agent, batch: Batch, one: Prepared) -
     tool, call = one.tool, one.call
     await may_start(turn)
     number, given = next_step(turn), [call.id, dict(call.arguments)]
+    batch.call_step = number
     for effects in recorded(turn, number, f"tool:{call.name}", given):
         repeat(turn, batch, cast("dict[str, JsonValue]", effects))
         return None

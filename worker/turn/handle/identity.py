@@ -14,7 +14,7 @@ from worker.turn.progress import Batch
 class Identity:
     """The base of a handle: what it reads, nothing that it does."""
 
-    __slots__ = ("_agent_name", "_batch", "_call_id", "_is_last", "_opened")
+    __slots__ = ("_agent_name", "_batch", "_call_id", "_call_step", "_is_last", "_opened")
 
     def __init__(self, turn: OpenTurn, agent_name: str) -> None:
         batch = turn.progress.batch
@@ -22,6 +22,7 @@ class Identity:
         self._agent_name = agent_name
         self._batch: Batch | None = batch
         self._call_id = "" if batch is None else batch.call_id
+        self._call_step = 0 if batch is None else batch.call_step
         self._is_last = False if batch is None else batch.is_last
 
     @property

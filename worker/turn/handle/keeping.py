@@ -84,4 +84,6 @@ class Keeping(Identity):
     def idempotency_key(self, name: str) -> str:
         """Return a key that is the same in every attempt of this turn, to pass on to systems with side effects."""
         turn = self._turn
-        return f"{turn.swarm.name}:{turn.session.client_id}:{turn.request.request_id}:{self._call_id}:{name}"
+        # The id alone does not tell calls apart: some models number them afresh in each answer.
+        call = f"{self._call_step}:{self._call_id}"
+        return f"{turn.swarm.name}:{turn.session.client_id}:{turn.request.request_id}:{call}:{name}"
