@@ -155,3 +155,12 @@ async def test_after_an_outage_too_short_for_its_own_lease_nobody_takes_from_one
     assert other.renew().reclaimed == 0
     assert worker.renew().registered
     assert (await stage.session())["status"] == "held"
+
+
+async def test_who_begins_a_lease_anew_holds_nothing_from_before(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    await worker.claim_one()
+    await stage.redis.zrem(stage.keys.workers, "w1")
+    worker.renew(register=True)
+    assert await stage.names(stage.keys.held("w1")) == []
+    assert await stage.names(stage.keys.ready) == [SID]
