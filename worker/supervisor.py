@@ -57,6 +57,8 @@ class Hooks:
     before_exec: Callable[[], None] | None = None
     #: called with the index of a child that has ended
     ended: Callable[[int], None] = lambda _: None
+    #: called with the index of a child that has ended by itself, and not well
+    crashed: Callable[[int], None] = lambda _: None
     #: what the READY line of the parent says besides
     ready_words: Sequence[str] = ()
 
@@ -105,6 +107,8 @@ class Supervisor:
             if not self._all_ready and code in HOPELESS:
                 self._stop()
                 return code
+            if code not in (EXIT_OK, EXIT_DRAIN_TIMEOUT):
+                self._hooks.crashed(child.index)
             if monotonic() - started_at > WELL_AFTER_S:
                 backoff.reset()
             pause_s = backoff.next_s()

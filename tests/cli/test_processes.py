@@ -77,6 +77,7 @@ async def test_one_page_counts_what_all_processes_did_also_after_one_was_killed(
     await talk(redis_url, 200, first=300)
     counted = await eventually(lambda: is_exact(500))
     assert counted["swarmline_process_starts_total"] == 4
+    assert counted["swarmline_process_crashes_total"] == 1
     assert counted["swarmline_processes"] == 3
     assert counted["swarmline_slots"] == 24
     page = get(url)[1]

@@ -55,6 +55,7 @@ def test_each_method_moves_its_figure() -> None:
         "swarmline_tool_duration_seconds_count[outcome=timeout][tool=order_status]": 1,
         "swarmline_handoffs_total[from=triage][to=sales]": 1,
         "swarmline_process_starts_total": 1,
+        "swarmline_process_crashes_total": 0,
         "swarmline_processes": 1,
         "swarmline_redis_up": 1,
         "swarmline_sessions_held": 8,

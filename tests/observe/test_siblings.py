@@ -1,8 +1,12 @@
 """Several processes behind one address are asked as one."""
 
+import os
+
+from tests.observe.scraping import figures, registry_over
 from worker.observe.health import Health
 from worker.observe.levels import Levels
-from worker.observe.sheet import Sheet
+from worker.observe.metrics import Metrics
+from worker.observe.sheet import Sheet, new_sheet_file
 from worker.observe.siblings import Siblings
 
 
@@ -46,6 +50,18 @@ def test_one_that_is_stuck_is_named() -> None:
     alive, reason = stalled.live()
     assert not alive
     assert reason.startswith("process 0: the event loop is blocked")
+
+
+def test_a_crash_is_counted_on_the_sheet_of_who_crashed_and_stays() -> None:
+    fd = new_sheet_file()
+    siblings = Siblings([Sheet(fd)], stall_s=10)
+    for crashes in (1, 2):
+        child = Metrics(Sheet(fd))
+        child.begin()
+        siblings.crashed(0)
+        seen = figures(registry_over([Sheet(fd)]))
+        assert seen["swarmline_process_crashes_total"] == seen["swarmline_process_starts_total"] == crashes
+    os.close(fd)
 
 
 def test_redis_must_answer_every_process() -> None:

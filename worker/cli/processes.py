@@ -30,7 +30,7 @@ def supervise(application: str, settings: Settings, options: Mapping[str, object
     patience = Patience(grace_s=settings.shutdown_grace_s, hard_stop_s=settings.hard_stop_s)
     with _pages(settings, sheets, siblings) as ready_words:
         # Not SIGTERM: the kernel may send it once for each thread of the parent, and the second one means at once.
-        hooks = Hooks(dying_with_parent(signal.SIGHUP), siblings.ended, ready_words)
+        hooks = Hooks(dying_with_parent(signal.SIGHUP), siblings.ended, siblings.crashed, ready_words)
         return asyncio.run(Supervisor(children, patience, hooks).run())
 
 

@@ -88,6 +88,7 @@ COUNTERS: Mapping[str, Counter] = {
     "claim_cycles": Counter((), "Calls of admit-and-claim that came to an end."),
     "callback_errors": Counter(("callback",), "Callbacks of the application that raised."),
     "process_starts": Counter((), "Worker processes that were started, restarts included."),
+    "process_crashes": Counter((), "Worker processes that ended by themselves, and not well."),
 }
 
 HISTOGRAMS: Mapping[str, Histogram] = {

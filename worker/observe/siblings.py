@@ -22,6 +22,12 @@ class Siblings:
         self._levels[index].end()
         ClusterLevels(self._sheets[index]).take(None)
 
+    def crashed(self, index: int) -> None:
+        """Count the crash of a child that is gone: on its sheet, where nobody else writes now."""
+        sheet = self._sheets[index]
+        sheet.rows()  # reads what the child had begun: a new row goes behind it
+        sheet.row(("process_crashes",), 1)[0] += 1
+
     @property
     def redis_ok(self) -> bool:
         """Tell whether Redis answers every process that runs."""
