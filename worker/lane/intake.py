@@ -43,13 +43,16 @@ class Intake:
         self._ahead: asyncio.Timeout | None = None
         #: a claim that asked for nothing, since this worker drains, has come back
         self._asks_no_more = asyncio.Event()
+        self._ends = False
+        self._has_ended = asyncio.Event()
 
     async def run(self) -> None:
         """Claim for ever; while draining it still admits, so that control reaches running turns."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._doorbell.run())
-            while True:
+            while not self._ends:
                 await self._cycle()
+            self._has_ended.set()
 
     def claim_now(self) -> None:
         """Wait for a sign of work no longer: the worker drains, or a suspect ended and the next one may be waiting."""
@@ -66,6 +69,15 @@ class Intake:
         self.claim_now()
         await self._asks_no_more.wait()
 
+    async def end(self) -> None:
+        """Call no more; returns when the answer to the call under way is there.
+
+        What Redis has admitted in it is counted by nobody else.
+        """
+        self._ends = True
+        self.claim_now()
+        await self._has_ended.wait()
+
     async def _cycle(self) -> None:
         asked, suspects = self._slots.free, self._executor.suspects.slots
         may_wait = self._took_all_there_was and asked > 0
@@ -80,6 +92,8 @@ class Intake:
             self._executor.registered.clear()
             if self._slots.closed:
                 self._asks_no_more.set()
+            if self._ends:
+                return
             await self._executor.registered.wait()
             return
         is_full = len(claim.sessions) >= asked
@@ -91,7 +105,7 @@ class Intake:
         self._take(claim)
         if self._slots.closed and not asked:
             self._asks_no_more.set()
-        if is_full and not has_more:
+        if is_full and not has_more and not self._ends:
             self._doorbell.arm()
             await self._slots.freed_or(self._doorbell.rung)
 

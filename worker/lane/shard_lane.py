@@ -128,6 +128,9 @@ class ShardLane:
         """End the lease; raises `TimeoutError` when Redis is away for longer than anybody wants to wait."""
         # The connection may not have been used since an outage long ago: its first call fails then, and the second not.
         async with asyncio.timeout(GOODBYE_WITHIN_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LAST_CLAIM_WITHIN_S):
+                    await self._intake.end()
             await self._outage.until_answered("deregister", self.store.deregister)
 
     def _answered(self, answer: FencedAnswer) -> None:
