@@ -1,6 +1,12 @@
 """`swarmline dead` as somebody on call uses it, with the real command."""
 
+import asyncio
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from collections.abc import Mapping
 
 import pytest
@@ -8,6 +14,7 @@ from redis.asyncio import Redis
 
 from schemas.keyspace import ShardKeys
 from tests.cli.test_command import run
+from tests.helpers.processes import ROOT, clean_environment
 
 KEYS = ShardKeys("swarmline", 0)
 LETTER = {
@@ -60,6 +67,56 @@ async def test_dead_letters_are_listed_newest_first_and_without_contents(redis: 
     assert len(json.loads(dead(redis_url, "ls", "--json", "--count", "1"))) == 1
     assert [one["id"] for one in json.loads(dead(redis_url, "ls", "--json", "--reason", "bad_request"))] == [second]
     assert json.loads(dead(redis_url, "ls", "--json", "--client", "bob")) == []
+
+
+async def test_dead_letters_are_counted_by_reason_and_a_list_says_what_it_leaves_out(
+    redis: Redis, redis_url: str
+) -> None:
+    assert dead(redis_url, "reasons") == "no dead letters\n"
+    for swarm in ("support", "support", "sales"):
+        await bury(redis, orig_swarmName=swarm)
+    await bury(redis, reason="malformed")
+    counted = json.loads(dead(redis_url, "reasons", "--json"))
+    assert [(group["reason"], group["swarm"], group["count"]) for group in counted] == [
+        ("attempts_exhausted", "support", 2),
+        ("attempts_exhausted", "sales", 1),
+        ("malformed", "support", 1),
+    ]
+    assert dead(redis_url, "reasons").splitlines()[0].split() == ["REASON", "SWARM", "COUNT", "OLDEST", "NEWEST"]
+    listed = run("dead", "ls", "--count", "3", "--redis-url", redis_url)
+    assert listed.stderr == "the newest 3 of 4: --count lists more, `dead reasons` counts them\n"
+    redriven = run("dead", "redrive", "--all", "--redis-url", redis_url)
+    assert redriven.stderr == "4 sent again; what still has its reason comes back here\n"
+
+
+def test_on_a_terminal_dropping_all_asks_first_and_long_work_shows_its_way(redis_url: str) -> None:
+    async def two() -> None:
+        async with Redis.from_url(redis_url) as redis:
+            for _ in range(2):
+                await bury(redis)
+
+    asyncio.run(two())
+    assert b"Delete 2 dead letters for good?" in typed(b"n\n", "dead", "drop", "--all", "--redis-url", redis_url)
+    assert b"2/2" in typed(b"y\n", "dead", "drop", "--all", "--redis-url", redis_url)
+    assert dead(redis_url, "ls") == "no dead letters\n"
+
+
+def typed(answer: bytes, *arguments: str) -> bytes:
+    """Run a command in a terminal, answer its question, and return what it painted."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "worker", *arguments]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, env=clean_environment()
+    ) as ran:
+        os.close(theirs)
+        os.write(ours, answer)
+        painted = b""
+        with contextlib.suppress(OSError):  # the other end was closed
+            while chunk := os.read(ours, 65_536):
+                painted += chunk
+        ran.wait(timeout=20)
+    os.close(ours)
+    return painted
 
 
 async def test_one_dead_letter_is_shown_in_full(redis: Redis, redis_url: str) -> None:

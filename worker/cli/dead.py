@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple, TypeVar
@@ -10,15 +11,17 @@ from typing import Annotated, NamedTuple, TypeVar
 import typer
 
 from schemas.dead_letters import DeadLetter, DeadReason
+from worker.cli.asking import Row, asked, print_rows
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
+from worker.cli.progress import with_bar
 from worker.errors import EXIT_USAGE
 from worker.settings import Settings, load_settings
 from worker.store.dead_letters import Buried, Graveyard
 from worker.store.link import Link
 
-dead = typer.Typer(help="Requests that were given up: list, show, send again, drop.", no_args_is_help=True)
+dead = typer.Typer(help="Requests that were given up: count, list, show, send again, drop.", no_args_is_help=True)
 
 Ids = Annotated[list[str] | None, typer.Argument(help="As `dead ls` prints them.", metavar="[ID]...")]
 Id = Annotated[str, typer.Argument(help="As `dead ls` prints it.", metavar="ID")]
@@ -28,6 +31,7 @@ SwarmName = Annotated[str | None, typer.Option("--swarm", help="Only those for t
 Client = Annotated[str | None, typer.Option("--client", help="Only those of this client.")]
 All = Annotated[bool, typer.Option("--all", help="All that the other options leave.")]
 Later = Annotated[bool, typer.Option("--later", help="Leave it to the housekeeping of a worker, and don't wait.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 DropDeadline = Annotated[bool, typer.Option("--drop-deadline", help="Send them without the deadline that they had.")]
 
 
@@ -64,17 +68,34 @@ def ls(
 ) -> None:
     """List dead letters, the newest first."""
 
-    async def listed(graveyard: Graveyard) -> list[Buried]:
+    async def listed(graveyard: Graveyard) -> tuple[list[Buried], int]:
         found = [buried async for buried in _all(graveyard, Wanted(reason, swarm, client), at_most=count)]
-        return sorted(found, key=_age)[:count]
+        return sorted(found, key=_age)[:count], await graveyard.count()
 
-    found = _with_graveyard(redis_url, namespace, listed)
+    found, kept = _with_graveyard(redis_url, namespace, listed)
     if as_json:
         typer.echo(json.dumps([_plain(buried) for buried in found], ensure_ascii=False))
     elif not found:
         typer.echo("no dead letters")
     for buried in () if as_json else found:
         typer.echo(_line(buried))
+    if not as_json and len(found) == count < kept:
+        typer.echo(f"the newest {count} of {kept}: --count lists more, `dead reasons` counts them", err=True)
+
+
+@dead.command("reasons")
+def reasons(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
+    """Count dead letters by reason and swarm, the most frequent first."""
+
+    async def counted(graveyard: Graveyard) -> list[Row]:
+        groups: dict[tuple[str, str], list[int]] = {}
+        async for buried in _all(graveyard, Wanted()):
+            reason = buried.letter.reason if buried.letter else "unreadable"
+            groups.setdefault((reason, buried.original("swarmName")), []).append(_buried_at_ms(buried))
+        ranked = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+        return [_group(reason, swarm, at_ms) for (reason, swarm), at_ms in ranked]
+
+    print_rows(_with_graveyard(redis_url, namespace, counted), as_json=as_json, empty="no dead letters")
 
 
 @dead.command("show")
@@ -112,7 +133,8 @@ def redrive(
 
     async def again(graveyard: Graveyard) -> list[dict[str, str]]:
         done: list[dict[str, str]] = []
-        for buried in await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client)):
+        chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client))
+        for buried in with_bar(chosen, "sent again"):
             if buried.letter is None:
                 raise _refused(f"{_id(buried)} is no dead letter that is known here; `dead drop` removes it")
             new_id = await graveyard.redrive(buried, keeps_deadline=not drop_deadline)
@@ -120,10 +142,16 @@ def redrive(
         return done
 
     done = _with_graveyard(redis_url, namespace, again)
+    _print_redriven(done, as_json=as_json)
+
+
+def _print_redriven(done: list[dict[str, str]], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(done))
     for one in () if as_json else done:
         typer.echo(f"{one['id']} -> {one['requestId']}")
+    if not as_json and len(done) != 1:
+        typer.echo(f"{len(done)} sent again; what still has its reason comes back here", err=True)
 
 
 def _leave_to_housekeeping(reason: DeadReason | None, swarm: str | None, settings: Settings, as_json: bool) -> None:
@@ -144,15 +172,18 @@ def drop(
     reason: Reason = None,
     swarm: SwarmName = None,
     client: Client = None,
+    yes: Yes = False,
     redis_url: RedisUrl = None,
     namespace: Namespace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Delete dead letters for good."""
+    """Delete dead letters for good; on a terminal, --all asks first."""
 
     async def gone(graveyard: Graveyard) -> int:
         chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client))
-        return sum([await graveyard.drop(buried) for buried in chosen])
+        if every and chosen and not yes and sys.stdin.isatty():
+            typer.confirm(f"Delete {len(chosen)} dead letters for good?", abort=True, err=True)
+        return sum([await graveyard.drop(buried) for buried in with_bar(chosen, "dropped")])
 
     count = _with_graveyard(redis_url, namespace, gone)
     typer.echo(json.dumps({"dropped": count}) if as_json else f"{count} dropped")
@@ -160,16 +191,11 @@ def drop(
 
 def _with_graveyard(redis_url: str | None, namespace: str | None, work: Callable[[Graveyard], Awaitable[_T]]) -> _T:
     """Run `work` on the dead letters that options and environment name; `QueueUnavailable` ends the command with 69."""
-    settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
-    async def worked() -> _T:
-        link = Link(settings.redis_url.get_secret_value())
-        try:
-            return await work(Graveyard(link, settings.namespace))
-        finally:
-            await link.close()
+    async def worked(link: Link, settings: Settings) -> _T:
+        return await work(Graveyard(link, settings.namespace))
 
-    return asyncio.run(worked())
+    return asked(worked, redis_url=redis_url, namespace=namespace)
 
 
 async def _all(graveyard: Graveyard, wanted: Wanted, *, at_most: int | None = None) -> AsyncIterator[Buried]:
@@ -217,6 +243,19 @@ def _age(buried: Buried) -> tuple[int, int, int]:
     return -int(ms), -int(number), buried.shard
 
 
+def _buried_at_ms(buried: Buried) -> int:
+    return int(buried.entry_id.partition("-")[0])
+
+
+def _group(reason: str, swarm: str, at_ms: list[int]) -> Row:
+    oldest, newest = _moment(min(at_ms)), _moment(max(at_ms))
+    return {"reason": reason, "swarm": swarm, "count": len(at_ms), "oldest": oldest, "newest": newest}
+
+
+def _moment(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
 def _id(buried: Buried) -> str:
     return f"{buried.shard}/{buried.entry_id}"
 
@@ -224,7 +263,7 @@ def _id(buried: Buried) -> str:
 def _line(buried: Buried) -> str:
     if buried.letter is None:
         return f"{_id(buried)}  (not a dead letter that is known here)"
-    at = datetime.fromtimestamp(buried.letter.at_ms / 1000, UTC).isoformat(timespec="seconds")
+    at = _moment(buried.letter.at_ms)
     names = " ".join(buried.original(name) or "-" for name in ("swarmName", "clientId", "kind", "requestId"))
     return f"{_id(buried)}  {at}  {buried.letter.reason}  {names}  {buried.letter.error}"
 

@@ -41,6 +41,11 @@ class Graveyard:
         """Return the number of shards of the namespace, 1 as long as no worker has made it."""
         return await shard_count(self._link, self._namespace)
 
+    async def count(self) -> int:
+        """Return how many there are."""
+        shards = range(await self.shards())
+        return sum([await self._link.command("XLEN", ShardKeys(self._namespace, shard).dead) for shard in shards])
+
     async def newest_first(self, shard: int, *, before: str = "+") -> AsyncIterator[Buried]:
         """Yield the dead letters of one shard, all or those up to the entry id or time `before`."""
         dead, end = ShardKeys(self._namespace, shard).dead, before
