@@ -47,7 +47,7 @@ async def test_what_a_worker_holds_and_what_waits_is_seen_while_it_runs(shell: S
     waiting = await shell.wire.say("alice", "support", "next")
     await shell.wire.accepted(waiting)
     (row,) = shell.rows("workers", "ls", role="observer")
-    assert (row["worker"], row["held"], row["shards"]) == (shell.worker_id, 1, 1)
+    assert (row["worker"], row["state"], row["held"], row["shards"]) == (shell.worker_id, "live", 1, 1)
     assert 0 < row["lease_s"] <= 10
     (held,) = shell.rows("workers", "show", shell.worker_id[:6], role="observer")
     assert (held["client"], held["swarm"], held["request"], held["waiting"]) == ("alice", "support", running, 2)
@@ -56,10 +56,40 @@ async def test_what_a_worker_holds_and_what_waits_is_seen_while_it_runs(shell: S
     shown = shell.rows("sessions", "show", "alice", "support")
     assert [request["requestId"] for request in shown["waiting"]] == [running, waiting]
     assert shown["waiting"][1]["body"] == {"message": "next"}
+    first, *_ = shell.run("sessions", "show", "alice", "support").stdout.splitlines()
+    assert f"worker {shell.worker_id} runs execute {running}, accepted " in first
+    assert first.endswith("try 1; 1 more wait behind it")
     (queue,) = shell.rows("queues", role="observer")
-    assert (queue["shard"], queue["held"], queue["idle"], queue["dead"]) == (0, 1, 0, 0)
+    assert (queue["shard"], queue["workers"], queue["held"], queue["idle"], queue["dead"]) == (0, 1, 1, 0, 0)
     shell.backstage.open("door-1")
     await shell.wire.reply_of(waiting)
+
+
+async def test_that_nobody_consumes_is_said_first_wherever_one_looks(shell: Shell) -> None:
+    shell.worker.kill()
+    await shell.wire.redis.zadd("swarmline:{0}:workers", {shell.worker_id: 1})
+    await shell.wire.say("alice", "support", "Is anybody there?")
+    for verb in (("workers", "ls"), ("queues",)):
+        assert shell.run(*verb, role="observer").stdout.startswith("no worker is live: nothing is answered until one")
+    (row,) = shell.rows("workers", "ls", role="observer")
+    assert row["state"] == "dead"
+    diagnosis = shell.run("doctor", role="worker")
+    assert "none is live, and requests wait, the oldest for " in diagnosis.stdout
+    assert diagnosis.returncode == 0, "a worker would start"
+
+
+async def test_which_steps_of_a_slow_turn_are_finished_is_seen(shell: Shell) -> None:
+    await shell.wire.say("alice", "support", "wait at door-3")
+    await shell.backstage.reached("door-3")
+    journal = "swarmline:{0}:journal:support:alice"
+    (request_id,) = [request["requestId"] for request in shell.rows("sessions", "show", "alice", "support")["waiting"]]
+    call = {"id": "c-1", "type": "function", "function": {"name": "look_up", "arguments": {}}}
+    record = {"name": "completion", "input": "", "result": {"content": "", "toolCalls": [call]}}
+    await shell.wire.redis.hset(journal, mapping={f"{request_id}/step/1": json.dumps(record), "other/step/1": "{}"})
+    shown = shell.run("sessions", "show", "alice", "support").stdout
+    assert "steps (1)\n  completion, asks for look_up\n" in shown
+    await shell.wire.redis.delete(journal)
+    shell.backstage.open("door-3")
 
 
 async def test_a_session_is_disposed_and_with_force_at_once(shell: Shell) -> None:

@@ -40,14 +40,19 @@ def _advised(fault: str) -> str:
     return f"Redis does not answer: {fault}; `swarmline doctor` says more"
 
 
-def print_rows(rows: Sequence[Row], *, as_json: bool, empty: str) -> None:
-    """Print rows as a table with a head, or as a JSON list; `empty` is what people read when there are none."""
+def print_rows(rows: Sequence[Row], *, as_json: bool, empty: str, above: str = "") -> None:
+    """Print rows as a table with a head, or as a JSON list.
+
+    People read `empty` where there are no rows, and `above` before them, if there is something to say.
+    """
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False))
         return
     if not rows:
         typer.echo(empty)
         return
+    if above:
+        typer.echo(above)
     names = list(rows[0])
     lines = [[name.upper() for name in names], *([_cell(row[name]) for name in names] for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(names))]

@@ -20,6 +20,7 @@ from worker.errors import ConfigurationError, QueueUnavailable
 from worker.observe.redaction import redact_url
 from worker.settings import Settings, load_settings
 from worker.store.checkup import Finding, Verdict, faults_of
+from worker.store.figures import figures_of
 from worker.store.link import Link
 from worker.store.setup import look_over
 
@@ -40,7 +41,9 @@ def doctor(
     """Look at settings, Redis and namespace as a worker does at its start; exit code 1 if it would not start."""
     findings = diagnose({"redis_url": redis_url, "namespace": namespace, "shards": shards})
     print_findings(findings, as_json=as_json)
-    raise typer.Exit(1 if faults_of(findings, strict=strict) else 0)
+    # whether others serve says nothing of whether a worker would start
+    own = [finding for finding in findings if finding.subject != "workers"]
+    raise typer.Exit(1 if faults_of(own, strict=strict) else 0)
 
 
 def diagnose(options: dict[str, object]) -> list[Finding]:
@@ -112,11 +115,15 @@ async def _connection(link: Link) -> Finding:
 
 
 async def _workers(link: Link, settings: Settings) -> Finding:
-    seconds, _ = await link.command("TIME")
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
-    live = min([len(await link.command("ZRANGEBYSCORE", keys.workers, int(seconds) * 1000, "+inf")) for keys in shards])
+    samples = [await figures_of(link, keys) for keys in shards]
+    live = min(sample.workers_live for sample in samples)
     if live:
         return Finding("workers", Verdict.OK, f"{live} live")
+    oldest_s = max(sample.oldest_waiting_s for sample in samples)
+    if oldest_s:
+        what = f"none is live, and requests wait, the oldest for {oldest_s:.0f} s"
+        return Finding("workers", Verdict.WARN, what, "start one: swarmline worker --app MODULE:ATTR")
     return Finding("workers", Verdict.OK, "none is live: requests wait until one starts")
 
 

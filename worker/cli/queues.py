@@ -5,6 +5,7 @@ from dataclasses import asdict
 from schemas.keyspace import ShardKeys
 from worker.cli.asking import Row, asked, print_rows
 from worker.cli.options import AsJson, Namespace, RedisUrl
+from worker.cli.workers import NOBODY
 from worker.settings import Settings
 from worker.store.figures import figures_of
 from worker.store.link import Link
@@ -12,6 +13,7 @@ from worker.store.sessions import Sessions
 
 #: figure of a sample -> its column
 COLUMNS = {
+    "workers_live": "workers",
     "stream_lag": "waiting",
     "ready": "ready",
     "held": "held",
@@ -23,9 +25,9 @@ COLUMNS = {
 
 
 def queues(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
-    """Show each shard: requests not admitted yet, sessions that are ready, held, delayed or idle, dead letters."""
+    """Show each shard: live workers, requests not admitted yet, sessions by what they are, dead letters."""
     rows = asked(_rows, redis_url=redis_url, namespace=namespace)
-    print_rows(rows, as_json=as_json, empty="no shards")
+    print_rows(rows, as_json=as_json, empty="no shards", above="" if all(row["workers"] for row in rows) else NOBODY)
 
 
 async def _rows(link: Link, settings: Settings) -> list[Row]:

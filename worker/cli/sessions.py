@@ -75,11 +75,13 @@ def show(
     namespace: Namespace = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one session with its state, its newest records and what waits in it; contents of messages included."""
+    """Show one session: what it does now, its state, its newest records and what waits in it, contents included."""
     _check_names(client, swarm)
 
     async def found(link: Link, settings: Settings) -> dict[str, JsonValue] | None:
-        return await Sessions(link, settings.namespace).export(client, swarm)
+        sessions = Sessions(link, settings.namespace)
+        session = await sessions.export(client, swarm)
+        return session and {**await _now(sessions, session), **session}
 
     session = asked(found, redis_url=redis_url, namespace=namespace)
     if session is None:
@@ -158,8 +160,26 @@ def _moment(at_ms: int | None) -> str | None:
     return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
+async def _now(sessions: Sessions, session: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return what the session does now, in words, and the finished steps of the turn under way."""
+    requests = cast("list[dict[str, JsonValue]]", [*cast("list[JsonValue]", session["waiting"])])
+    if not requests:
+        return {"now": f"{session['status']}: nothing waits in it", "steps": []}
+    head, behind = requests[0], len(requests) - 1
+    age_s = (await sessions.now_ms() - cast("int", head["acceptedAtMs"])) / 1000
+    what = f"{head['kind']} {head['requestId']}, accepted {age_s:.1f} s ago, try {session['attempts']}"
+    doing = {
+        "held": f"worker {session['holder']} runs {what}",
+        "ready": f"waits for a worker that serves its swarm: {what}",
+        "delayed": f"waits until a retry is due: {what}",
+    }.get(str(session["status"]), f"{session['status']}: {what}")
+    names = str(session["clientId"]), str(session["swarmName"])
+    steps = await sessions.steps(*names, str(head["requestId"]))
+    return {"now": f"{doing}; {behind} more wait behind it", "steps": cast("list[JsonValue]", steps)}
+
+
 def _print_session(session: dict[str, JsonValue]) -> None:
-    lists = ("history", "outbox", "waiting", "control")
+    lists = ("steps", "history", "outbox", "waiting", "control")
     for name, value in session.items():
         if name not in lists and value not in (None, "", [], {}):
             typer.echo(f"{name:<14} {value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)}")
@@ -171,6 +191,8 @@ def _print_session(session: dict[str, JsonValue]) -> None:
 
 
 def _line(entry: JsonValue) -> str:
+    if isinstance(entry, str):
+        return entry
     if isinstance(entry, dict) and "role" in entry:
         content = entry.get("content") or json.dumps(entry.get("tool_calls", ""), ensure_ascii=False)
         return f"{entry['role']:<10} {entry.get('agentName', '')}: {content}"

@@ -16,6 +16,7 @@ from worker.store.sessions import Sessions
 from worker.store.workers import Workers
 
 LOOK_EVERY_S = 0.1
+NOBODY = "no worker is live: nothing is answered until one starts"
 
 workers = typer.Typer(help="Workers: list, show what one holds, let it be quiet or end.", no_args_is_help=True)
 
@@ -26,16 +27,23 @@ TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait u
 
 @workers.command("ls")
 def ls(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
-    """List the workers: how long their leases last in the worst shard, and how many sessions they hold in all."""
+    """List the workers: is the lease live, what is left of it in the worst shard, how many sessions are held in all."""
 
     async def listed(link: Link, settings: Settings) -> list[Row]:
         return [
-            {"worker": worker.worker_id, "lease_s": worker.lease_s, "held": worker.held, "shards": worker.shards}
+            {
+                "worker": worker.worker_id,
+                "state": "live" if worker.lease_s > 0 else "dead",
+                "lease_s": worker.lease_s,
+                "held": worker.held,
+                "shards": worker.shards,
+            }
             for worker in await Workers(link, settings.namespace).all()
         ]
 
     rows = asked(listed, redis_url=redis_url, namespace=namespace)
-    print_rows(rows, as_json=as_json, empty="no worker has a lease: nothing is answered until one starts")
+    is_anybody_live = any(row["state"] == "live" for row in rows)
+    print_rows(rows, as_json=as_json, empty=NOBODY, above="" if is_anybody_live else f"{NOBODY}; the leases are over")
 
 
 @workers.command("show")

@@ -134,6 +134,21 @@ class Sessions:
             "control": [_request_json(parse_record(record)) for record in await self._list(keys.control(sid))],
         }
 
+    async def steps(self, client_id: str, swarm_name: str, request_id: str) -> list[str]:
+        """Return the finished steps of the turn of a request, in order: names, and which tools a completion asked for.
+
+        What runs now has no record before the next step begins.
+        """
+        shards = await self.shards()
+        keys = shards[shard_of(client_id, len(shards))]
+        flat = await self._link.command("HGETALL", keys.journal(sid_of(swarm_name, client_id)))
+        prefix = f"{request_id}/step/"
+        records = {_text(field): value for field, value in zip(flat[::2], flat[1::2], strict=True)}
+        numbers = [name.removeprefix(prefix) for name in records if name.startswith(prefix)]
+        return [
+            _step(_json(records[prefix + number])) for number in sorted(numbers, key=lambda number: number.zfill(9))
+        ]
+
     async def _list(self, key: str) -> list[bytes]:
         records: list[bytes] = []
         while page := await self._link.command("LRANGE", key, len(records), len(records) + _PAGE - 1):
@@ -163,6 +178,16 @@ def _request_json(request: AdmittedRequest) -> dict[str, JsonValue]:
         "acceptedAtMs": request.accepted_at_ms,
         "body": _json(request.body),
     }
+
+
+def _step(record: JsonValue) -> str:
+    if not isinstance(record, dict):
+        return "?"
+    result = record.get("result")
+    calls = result.get("toolCalls") if isinstance(result, dict) else None
+    functions = [call.get("function") for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    asked_for = ", ".join(str(function.get("name")) for function in functions if isinstance(function, dict))
+    return f"{record.get('name')}, asks for {asked_for}" if asked_for else str(record.get("name"))
 
 
 def _json(raw: bytes) -> JsonValue:
