@@ -1,13 +1,16 @@
 """What a worker behind the real command shows of itself: that it is wedged, and never what people said."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from redis.asyncio import Redis
 
 from producers import Producer
+from tests.conftest import StartServer
 from tests.helpers.eventually import eventually
 from tests.helpers.processes import ROOT, SwarmlineProcess
 
@@ -39,6 +42,30 @@ def get(url: str) -> tuple[int, str]:
             return error.code, ""
 
 
+async def test_an_outage_of_redis_is_told_once_with_its_reason_and_so_is_its_end(
+    start_server: StartServer, start_swarmline: Start
+) -> None:
+    server = start_server()
+    worker = start_swarmline(
+        *("worker", "--app", "tests.acceptance.app:app", "--redis-url", server.url, "--metrics-port", "-1"),
+        *("--lease-s", "1", "--no-housekeeping"),
+    )
+    await worker.ready(within_s=40)
+    async with Redis.from_url(server.url) as redis:
+        await redis.config_set("requirepass", "geheim")
+        await redis.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await eventually(lambda: '"redis_does_not_answer"' in worker.stderr, within_s=20)
+        await redis.config_set("requirepass", "")
+    await eventually(lambda: '"redis_answers_again"' in worker.stderr, within_s=20)
+    told = [line for line in map(json.loads, worker.stderr.splitlines()) if "shard" in line]
+    assert [(line["event"], line["shard"]) for line in told] == [
+        ("redis_does_not_answer", 0),
+        ("redis_answers_again", 0),
+    ]
+    assert "uthenticat" in told[0]["error"]
+    assert told[1]["after_s"] > 0
+
+
 async def test_a_worker_with_a_blocked_event_loop_says_that_it_is_not_live(
     redis_url: str, start_swarmline: Start, tmp_path: Path
 ) -> None:
@@ -54,6 +81,9 @@ async def test_a_worker_with_a_blocked_event_loop_says_that_it_is_not_live(
         request_id = await producer.send("alice", "support", "execute", message="Hi")
         await eventually(lambda: get(base + "/livez")[0] == 503, within_s=20)
         assert get(base + "/metrics")[0] == 200
+        await eventually(lambda: '"event_loop_blocked"' in worker.stderr, within_s=20)
+        (line,) = [line for line in worker.stderr.splitlines() if '"event_loop_blocked"' in line]
+        assert "blocking.py:7 complete" in json.loads(line)["stack"][-1]
         (tmp_path / "go").touch()
         await eventually(lambda: get(base + "/livez")[0] == 200, within_s=20)
         assert (await producer.result(request_id)).output == "at last"

@@ -17,7 +17,7 @@ async def test_after_an_outage_nobody_waits_for_a_quarter_of_a_lease(start_serve
     listener = HeartbeatListener(
         renewed=lambda *_: seen.update(["renewed"]),
         lost=lambda _: None,
-        failed=lambda _: seen.update(["failed"]),
+        failed=lambda *_: seen.update(["failed"]),
         beat=lambda _: None,
     )
     server.kill()

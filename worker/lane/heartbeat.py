@@ -10,6 +10,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from worker.clock import backoff_s, monotonic
+from worker.observe.stacks import dump_main_stack
 from worker.store.renewal import Renewal, RenewalLink
 
 #: renewals in one lease: three may fail before anybody else may take over
@@ -18,6 +19,8 @@ BEAT_S = 0.25
 #: longest pause after a renewal that failed: turns wait for the first one after an outage, and a quarter of a lease is
 #: too long for that
 AGAIN_S = 0.5
+#: a loop that has not answered for so long is told of in the log, with the line of code that holds it
+BLOCKED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class HeartbeatListener:
 
     renewed: Callable[[int, float, Renewal], None]  # shard, monotonic time of sending, answer
     lost: Callable[[int], None]  # shard: the lease is gone, others have taken the sessions
-    failed: Callable[[int], None]  # shard: Redis did not answer
+    failed: Callable[[int, str], None]  # shard, why: Redis did not answer
     beat: Callable[[float], None]  # seconds that the event loop was late
 
 
@@ -44,6 +47,7 @@ class Heartbeat:
         self._loop = asyncio.get_running_loop()
         self._stop = threading.Event()
         self._last_beat = monotonic()
+        self._is_told = False
         # A thread begins with an empty context, and instrumented libraries would make a span of each renewal.
         run_hushed = copy_context().run
         self._thread = threading.Thread(target=run_hushed, args=(self._run,), name="swarmline-heartbeat", daemon=True)
@@ -72,6 +76,7 @@ class Heartbeat:
         unregistered = set(range(len(self._links)))
         while not self._stop.is_set():
             started, pause_s = monotonic(), self._interval_s
+            self._tell_of_block(started - self._last_beat)
             if started - self._last_beat < self._max_loop_stall_s:
                 for shard, link in enumerate(self._links):
                     if self._renew(shard, link, register=shard in unregistered):
@@ -79,6 +84,14 @@ class Heartbeat:
                     else:
                         pause_s = min(pause_s, backoff_s(0, first_s=AGAIN_S, most_s=AGAIN_S))
             self._stop.wait(max(0.05, pause_s - (monotonic() - started)))
+
+    def _tell_of_block(self, blocked_s: float) -> None:
+        """Write once for each block who holds the loop: when it is over nobody can tell any more."""
+        if blocked_s < BLOCKED_S:
+            self._is_told = False
+        elif not self._is_told:
+            self._is_told = True
+            dump_main_stack(blocked_s)
 
     def _renew(self, shard: int, link: RenewalLink, *, register: bool) -> bool:
         sent_at = monotonic()
@@ -89,7 +102,7 @@ class Heartbeat:
             self._tell(self._listener.lost, shard)
             renewal = link.renew(register=True)
         if renewal is None:
-            self._tell(self._listener.failed, shard)
+            self._tell(self._listener.failed, shard, link.fault)
             return False
         self._tell(self._listener.renewed, shard, sent_at, renewal)
         return True

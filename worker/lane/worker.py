@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from worker.clock import monotonic
 from worker.lane.heartbeat import Heartbeat, HeartbeatListener
 from worker.lane.observers import Observers
 from worker.lane.shard_lane import ShardLane
@@ -31,6 +32,8 @@ class Worker:
         self._slots = slots
         self._observers = observers
         self._restoring: set[asyncio.Task[None]] = set()
+        #: shard -> since when its Redis does not answer
+        self._silent_since: dict[int, float] = {}
         listener = HeartbeatListener(self._renewed, self._lost, self._failed, self._beat)
         self._heartbeat = Heartbeat(links, lanes[0].lease.lease_s, max_loop_stall_s, listener)
 
@@ -83,6 +86,9 @@ class Worker:
 
     def _renewed(self, shard: int, sent_at: float, renewal: Renewal) -> None:
         self._observers.health.redis_answered()
+        if shard in self._silent_since:
+            silent_s = monotonic() - self._silent_since.pop(shard)
+            log.warning("redis_answers_again", shard=shard, after_s=round(silent_s, 1))
         self._lanes[shard].renewed(sent_at, renewal)
 
     def _lost(self, shard: int) -> None:
@@ -92,8 +98,10 @@ class Worker:
         self._restoring.add(task)
         task.add_done_callback(self._restoring.discard)
 
-    def _failed(self, shard: int) -> None:
-        del shard
+    def _failed(self, shard: int, fault: str) -> None:
+        if shard not in self._silent_since:  # once for each outage, which has many failures
+            self._silent_since[shard] = monotonic()
+            log.warning("redis_does_not_answer", shard=shard, error=fault)
         self._observers.metrics.redis_error("renew")
         self._observers.health.redis_failed()
 

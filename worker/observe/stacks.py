@@ -38,6 +38,13 @@ def dump_stacks(loop: asyncio.AbstractEventLoop, interrupted: FrameType | None =
     log.info("stacks_written", tasks=len(tasks))
 
 
+def dump_main_stack(blocked_s: float) -> None:
+    """Write where the main thread stands, which has blocked its event loop for so many seconds; from any thread."""
+    frames = sys._current_frames()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - documented
+    frame = frames.get(threading.main_thread().ident or 0)
+    log.warning("event_loop_blocked", blocked_s=round(blocked_s, 1), stack=_calls(frame))
+
+
 def _awaited(awaitable: Any) -> Iterator[str]:
     """Yield where a coroutine stands, then what it waits for, and so on."""
     for _ in range(MAX_DEPTH):

@@ -36,12 +36,15 @@ class RenewalLink:
         )
         self._keys = (keys.workers, keys.ops(worker_id), keys.ready, keys.suspects, keys.bell)
         self._arguments = (keys.base, worker_id, str(int(lease_s * 1000)))
+        #: why the last renewal without an answer had none
+        self.fault = ""
 
     def renew(self, *, register: bool) -> Renewal | None:
         """Extend the lease, or begin one; None when Redis did not answer: the lease is as good as it was."""
         try:
             answer = self._call("1" if register else "0")
-        except (RedisError, OSError):
+        except (RedisError, OSError) as fault:
+            self.fault = f"{type(fault).__name__}: {fault}"
             return None
         verdict, now_ms, reclaimed, hints = answer
         return Renewal(verdict == b"ok", int(now_ms), reclaimed, [sid.decode() for sid in hints])
