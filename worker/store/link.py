@@ -86,7 +86,7 @@ class Link:
         except ResponseError as error:
             raise CommandRefused(arguments[0], error) from error
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(f"{arguments[0]}: {error}") from error
+            raise QueueUnavailable(f"{arguments[0]}: {_why(error)}") from error
 
     async def batch(self, commands: Sequence[Sequence[Argument]]) -> list[Answer]:
         """Call several commands in one round trip; one that meets a wrong type has its ResponseError as its answer.
@@ -97,7 +97,7 @@ class Link:
             async with self._lock:
                 answers = await self._exchange_all([tuple(command) for command in commands], self._timeout_s)
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(str(error)) from error
+            raise QueueUnavailable(_why(error)) from error
         for command, answer in zip(commands, answers, strict=True):
             if isinstance(answer, NoPermissionError):
                 raise CommandRefused(command[0], answer)
@@ -118,7 +118,7 @@ class Link:
         except OutOfMemoryError as error:
             raise QueueFull(str(error)) from error
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(f"{script.name}: {error}") from error
+            raise QueueUnavailable(f"{script.name}: {_why(error)}") from error
 
     async def subscribe(self, channel: str) -> AsyncIterator[bytes]:
         """Yield what is published on a channel from now on; raises `QueueUnavailable` when the connection is lost."""
@@ -131,7 +131,7 @@ class Link:
                 if kind == b"message":
                     yield data
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(f"SUBSCRIBE: {error}") from error
+            raise QueueUnavailable(f"SUBSCRIBE: {_why(error)}") from error
         finally:
             await connection.disconnect(nowait=True)
 
@@ -181,3 +181,8 @@ class Link:
             if not isinstance(error, RedisError) or not connection.is_connected:
                 await connection.disconnect(nowait=True)
             raise
+
+
+def _why(error: Exception) -> str:
+    """Return what went wrong; a time-out, such as of TLS with a server that speaks none, has no text of its own."""
+    return str(error) or ("no answer in time" if isinstance(error, TimeoutError) else type(error).__name__)
