@@ -88,6 +88,10 @@ async def test_which_steps_of_a_slow_turn_are_finished_is_seen(shell: Shell) -> 
     await shell.wire.redis.hset(journal, mapping={f"{request_id}/step/1": json.dumps(record), "other/step/1": "{}"})
     shown = shell.run("sessions", "show", "alice", "support").stdout
     assert "steps (1)\n  completion, asks for look_up\n" in shown
+    for number in range(11):
+        last = await shell.wire.say("alice", "support", f"message {number}")
+    await shell.wire.accepted(last)
+    assert "and 2 more; --json has all" in shell.run("sessions", "show", "alice", "support").stdout
     await shell.wire.redis.delete(journal)
     shell.backstage.open("door-3")
 

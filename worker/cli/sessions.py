@@ -32,6 +32,8 @@ Force = Annotated[bool, typer.Option("--force", help="End a turn that runs, and 
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask.")]
 TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait for the reply, in seconds.", min=0.1)]
 
+#: of the requests that wait
+WAITING_SHOWN = 10
 STATUSES = ("idle", "ready", "held", "delayed", "disposing")
 
 
@@ -186,8 +188,11 @@ def _print_session(session: dict[str, JsonValue]) -> None:
     for name in lists:
         entries = cast("list[JsonValue]", session[name])
         typer.echo(f"{name} ({len(entries)})")
-        for entry in entries if name != "outbox" else ():
+        shown = {"outbox": 0, "waiting": WAITING_SHOWN}.get(name, len(entries))
+        for entry in entries[:shown]:
             typer.echo(f"  {_line(entry)}")
+        if 0 < shown < len(entries):
+            typer.echo(f"  and {len(entries) - shown} more; --json has all")
 
 
 def _line(entry: JsonValue) -> str:
