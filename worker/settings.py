@@ -38,24 +38,17 @@ def _checked_url(url: SecretStr) -> SecretStr:
     # no message may repeat the value, and urllib's do: it may hold a password
     try:
         parts = urlsplit(url.get_secret_value())
-        _ = parts.port
+        port = parts.port
     except ValueError:
         message = "the host or the port can't be read; write / : @ [ of a password as %2F %3A %40 %5B"
         raise ValueError(message) from None
+    if port == 0:
+        message = "the port should be 1 to 65535"
+        raise ValueError(message)
     if parts.scheme not in REDIS_SCHEMES:
         message = "should begin with redis://, rediss:// or unix://"
         raise ValueError(message)
-    if not _has_usable_port(url.get_secret_value()):
-        message = "the port should be a number up to 65535; in a password, write / as %2F, : as %3A, @ as %40"
-        raise ValueError(message)
     return url
-
-
-def _has_usable_port(url: str) -> bool:
-    try:
-        return urlsplit(url).port != 0
-    except ValueError:
-        return False
 
 
 def _checked_namespace(name: str) -> str:

@@ -164,11 +164,11 @@ def test_levels_of_modules_are_pairs(monkeypatch: pytest.MonkeyPatch, text: str)
     assert load_settings().log_levels == {"worker.lane": "DEBUG", "arq": "INFO"}
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:port", "redis://:geheim/1@127.0.0.1:6379", "redis://h:99999"])
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:port", "redis://:geheim/1@127.0.0.1:6379", "redis://h:0"])
 def test_an_address_whose_port_is_none_is_refused_without_being_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     monkeypatch.setenv("SWARMLINE_REDIS_URL", url)
-    with pytest.raises(ConfigurationError, match="SWARMLINE_REDIS_URL: the port should be a number") as refusal:
+    with pytest.raises(ConfigurationError, match=r"SWARMLINE_REDIS_URL: the (host or the )?port") as refusal:
         load_settings()
     assert "geheim" not in str(refusal.value)
