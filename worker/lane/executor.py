@@ -51,6 +51,8 @@ class Executor:
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
         self.draining = False
+        #: how often others have taken everything
+        self.losses = 0
 
     def start(self, claimed: ClaimedSession) -> None:
         """Take a claimed session and run what waits in it."""
@@ -62,6 +64,7 @@ class Executor:
 
     def lose_all(self) -> None:
         """Others have the sessions: stop every turn, write nothing any more."""
+        self.losses += 1
         for held in list(self.held.values()):
             self._lose(held)
 

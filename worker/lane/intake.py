@@ -111,7 +111,17 @@ class Intake:
 
     async def _claim(self, asked: int, suspects: int, *, may_wait: bool) -> Claim:
         self._op_number += 1
-        number = self._op_number
+        number, losses = self._op_number, self._executor.losses
+        claim = await self._answer_to(number, asked, suspects, may_wait=may_wait)
+        while claim.sessions and losses != self._executor.losses:
+            # The answer came so late that others have taken what it hands out, and may have begun it. The same number
+            # again hands out what is still held in this worker's name.
+            losses = self._executor.losses
+            again = await self._outage.until_answered("claim", lambda: self._store.claim(number, asked, suspects))
+            claim = claim._replace(sessions=again.sessions)
+        return claim
+
+    async def _answer_to(self, number: int, asked: int, suspects: int, *, may_wait: bool) -> Claim:
         try:
             claim = await self._sent_ahead(number, asked, suspects) if may_wait else None
             return claim or await self._outage.until_answered(
