@@ -63,3 +63,18 @@ async def test_no_reply_of_many_is_written_when_the_outbox_is_damaged(stage: Sta
     assert await worker.commit(finish(session, requests=ended, release=True)) == ["wrong_type"]
     assert (await stage.result("r-1"))["status"] == "accepted"
     assert await stage.redis.pttl(stage.keys.result("r-1")) == -1
+
+
+@pytest.mark.unguarded_keyspace
+async def test_control_of_a_session_whose_mailbox_is_damaged_is_not_committed(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.commit(finish(await worker.claim_one()))
+    await stage.push("c-1", kind="notify")
+    session = await worker.claim_one()
+    await stage.redis.set(stage.keys.mailbox(SID), "somebody's")
+    item = finish(session, source=Source.CONTROL, opens=False, records=[])
+    assert await worker.commit(item) == ["wrong_type"]
+    assert [request.request_id for request in await worker.store.control_of(SID)] == ["c-1"]
+    assert await stage.names(stage.keys.held("w1")) == [SID]

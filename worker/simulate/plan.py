@@ -30,5 +30,5 @@ class Plan:
     worker_command: tuple[str, ...] = ("worker",)
     #: further settings of the workers, by their names in settings.py
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: how long all replies may take after the last fault
+    #: how long to wait, after the last fault, for the next reply, for followers and for rest
     settle_s: float = 60.0

@@ -19,7 +19,6 @@ from worker.simulate.replay import LASTING
 from worker.simulate.sender import KEYS, Outgoing
 
 LOOK_EVERY_S = 0.2
-AT_REST_WITHIN_S = 60.0
 CLOSED_WITHIN_S = 20.0
 #: a session whose time ends within it would be disposed while the workers leave
 DUE_SOON_MS = 60_000
@@ -30,7 +29,7 @@ class Settling:
     """Waits on the targets of a run; `connection` is one that no fault has touched."""
 
     def __init__(self, targets: Targets, connection: Connection, directory: Path, within_s: float) -> None:
-        """Wait for replies until none has come for `within_s` seconds."""
+        """Wait for replies until none has come for `within_s` seconds, and as long for followers and for rest."""
         self._targets = targets
         self._connection = connection
         self._directory = directory
@@ -71,7 +70,7 @@ class Settling:
                 if sid in evidence.outboxes
             )
 
-        await _until(all_caught_up, within_s=AT_REST_WITHIN_S)
+        await _until(all_caught_up, within_s=self._within_s)
 
     async def leave(self, url: str) -> list[str]:
         """Wait for rest, let all workers drain, and return what is left over and should not be."""
@@ -83,7 +82,7 @@ class Settling:
             found = await asyncio.to_thread(unrest, client)
             return not found
 
-        await _until(at_rest, within_s=AT_REST_WITHIN_S)
+        await _until(at_rest, within_s=self._within_s)
         crew = self._targets.crew
         found += crew.leaks()
         await crew.dismiss_all()
