@@ -51,8 +51,7 @@ class Executor:
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
         self.draining = False
-        #: how often others have taken everything
-        self.losses = 0
+        self.losses = 0  # how often others have taken everything
 
     def start(self, claimed: ClaimedSession) -> None:
         """Take a claimed session and run what waits in it."""
@@ -122,8 +121,7 @@ class Executor:
             if step.request.when_busy == COALESCE:
                 step = await _gathered(self._runner, held, step, waiting)
             ended = await self._runner.run(held, step)
-            is_last = is_all and not waiting
-            release = held.forced_disposal is None and (is_last or self.draining)
+            release = held.forced_disposal is None and (self.draining or (is_all and not waiting))
             if isinstance(ended, Ended):
                 release = release or ended.finished.dispose
                 self.submit(held, step, ended, started, release=release)
