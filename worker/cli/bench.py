@@ -1,7 +1,9 @@
 """`swarmline bench`: measure on this machine, beside a bare loop on the same server."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import typer
 
@@ -36,9 +38,27 @@ def bench(
         raise typer.Exit(1)
 
 
+class Figures(Protocol):
+    """What a bench found: an overload or a soak."""
+
+    def as_dict(self) -> Mapping[str, object]:
+        """Return everything for JSON."""
+        ...
+
+    def table(self) -> str:
+        """Return the figures for people."""
+        ...
+
+
+def show(found: Figures, json_path: Path) -> None:
+    """Print the figures and write them down."""
+    json_path.parent.mkdir(parents=True, exist_ok=True)
+    json_path.write_text(json.dumps(found.as_dict()))
+    typer.echo(found.table())
+
+
 def measure_overload(json_path: Path, *, quick: bool) -> None:
     """Measure what a flood costs others, and how a very long backlog drains."""
-    import json
     import os
 
     import uvloop
@@ -48,14 +68,11 @@ def measure_overload(json_path: Path, *, quick: bool) -> None:
 
     inherited = os.environ  # noqa: TID251 - to hand it on, cleaned
     found = uvloop.run(measure(inherited, QUICK if quick else FULL, lambda text: typer.echo(f"… {text}", err=True)))
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(found.as_dict()))
-    typer.echo(found.table())
+    show(found, json_path)
 
 
 def measure_soak(json_path: Path, minutes: float) -> None:
     """Measure what grows in a worker and in Redis while it works."""
-    import json
     import os
 
     import uvloop
@@ -64,8 +81,6 @@ def measure_soak(json_path: Path, minutes: float) -> None:
 
     inherited = os.environ  # noqa: TID251 - to hand it on, cleaned
     found = uvloop.run(measure(inherited, minutes, lambda text: typer.echo(f"… {text}", err=True)))
-    json_path.parent.mkdir(parents=True, exist_ok=True)
-    json_path.write_text(json.dumps(found.as_dict()))
-    typer.echo(found.table())
+    show(found, json_path)
     if found.bad:
         raise typer.Exit(1)
