@@ -217,7 +217,7 @@ async def started_worker(app: App, settings: Settings, worker_id: str, observers
     announced = {name: to_json(swarm.admission_settings()).decode() for name, swarm in app.swarms.items()}
     identity = WorkerIdentity(worker_id, announced)
     limits = _limits(settings)
-    slots = Slots(settings.max_sessions_in_flight, observers.metrics.slots, shards=settings.shards)
+    slots = Slots(settings.max_sessions_in_flight, shards=settings.shards)
     rules = LaneRules(lease_s=settings.lease_s, attempts=_attempt_rules(settings))
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
     stores = [ShardStore(url, keys, settings.shards, identity, limits) for keys in shards]

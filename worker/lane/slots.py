@@ -1,36 +1,32 @@
 """How many sessions the worker may hold at once, over all its shards."""
 
 import asyncio
-from collections.abc import Callable
 
 
 class Slots:
     """A count of free places; a worker that drains has none."""
 
-    def __init__(self, total: int, on_change: Callable[[int, int], None], *, shards: int = 1) -> None:
-        """Start with `total` free slots; `on_change` gets (used, total)."""
-        self._total = total
+    def __init__(self, total: int, *, shards: int = 1) -> None:
+        """Start with `total` free slots."""
+        self.total = total
+        self.used = 0
         #: what one of the shards may ask for long before it gets it, while the others take slots too
         self.share = -(-total // shards)
-        self._used = 0
-        self._on_change = on_change
         self._waiters: set[asyncio.Event] = set()
         self.closed = False
 
     @property
     def free(self) -> int:
         """Return how many more sessions the worker takes."""
-        return 0 if self.closed else max(0, self._total - self._used)
+        return 0 if self.closed else max(0, self.total - self.used)
 
     def take(self) -> None:
         """Take one; a repeated claim may take more than there are."""
-        self._used += 1
-        self._on_change(self._used, self._total)
+        self.used += 1
 
     def give(self) -> None:
         """Give one back."""
-        self._used -= 1
-        self._on_change(self._used, self._total)
+        self.used -= 1
         if not self.closed:
             for event in self._waiters:
                 event.set()

@@ -108,3 +108,4 @@ class Worker:
     def _beat(self, late_s: float) -> None:
         self._observers.health.beat()
         self._observers.metrics.loop_lag(late_s)
+        self._observers.metrics.slots(self._slots.used, self._slots.total)
