@@ -1,7 +1,7 @@
 """The spans of one turn, with an exporter in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -50,7 +50,7 @@ class Tracer:
     ) -> None:
         """Carry one message through its turn and its commit."""
         turn = Stage(swarm).open("execute", message=message)
-        request = turn.request._replace(traceparent=traceparent)
+        request = replace(turn.request, traceparent=traceparent)
         turn.trace = self.tracing.begin(request, swarm.name, f"{swarm.name}:alice", 1, 0.25, others)
         finished = await turn.trace.around(take_turn(turn))
         turn.trace.committing()
@@ -176,7 +176,7 @@ async def test_without_a_trace_of_the_sender_a_turn_begins_one(tracer: Tracer, t
 
 
 async def test_requests_that_are_answered_together_are_linked(tracer: Tracer) -> None:
-    other = Stage(SUPPORT).request("execute", message="first")._replace(traceparent=TRACEPARENT)
+    other = replace(Stage(SUPPORT).request("execute", message="first"), traceparent=TRACEPARENT)
     await tracer.take(SUPPORT, "second", traceparent="", others=[other])
     (link,) = tracer.named("process support").links
     assert format_trace_id(link.context.trace_id) == TRACE_ID

@@ -1,6 +1,7 @@
 """Disposal begins with a step that can't be called off afterwards, and its commit leaves nothing behind."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -124,7 +125,7 @@ async def test_a_forced_disposal_ends_everything_that_waits(stage: Stage, worker
     ended = [EndedRequest("d-1", reply_of("d-1"), "", sequenced=True)]
     first = finish(session, requests=cancelled, release=False)
     last = finish(session, source=Source.MAILBOX, requests=ended, dispose=True, release=True)
-    last = last._replace(source=Source.CONTROL)
+    last = replace(last, source=Source.CONTROL)
     assert await worker.commit(first, last) == ["ok", "ok"]
     assert await stage.keys_of() == []
     assert (await stage.result("r-2"))["status"] == "cancelled"

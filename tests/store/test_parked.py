@@ -1,5 +1,7 @@
 """A session whose head waits: set aside by a release, left alone by other control, woken by what it waits for."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.store.stage import SID, Stage, StagedWorker, finish
@@ -94,7 +96,7 @@ async def test_disposal_forgets_that_it_waited(stage: Stage, worker: StagedWorke
     await stage.push("c-1", kind="dispose", force="1")
     session = await worker.claim_one()
     head = (await worker.store.mailbox_of(SID))[0]
-    cancelled = finish(session._replace(requests=[head]), release=False)
+    cancelled = finish(replace(session, requests=[head]), release=False)
     await worker.commit(cancelled, finish(session, source=Source.CONTROL, dispose=True))
     assert await stage.keys_of() == []
     assert await stage.names(stage.keys.delayed) == []

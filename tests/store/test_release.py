@@ -1,5 +1,7 @@
 """Release hands sessions back whose turn did not end: ready at once, at the front, and nothing is charged."""
 
+from dataclasses import replace
+
 from tests.store.stage import SID, Stage, StagedWorker, finish
 from worker.store.commits import HandBack, LiveOutput
 
@@ -116,7 +118,7 @@ async def test_a_handed_back_head_is_told_apart_from_its_next_try_and_then_forgo
         await worker.release(session)
     session = await worker.claim_one()
     await worker.commit(finish(session, 0, journaled=True))
-    await worker.release(session._replace(requests=session.requests[1:]))
+    await worker.release(replace(session, requests=session.requests[1:]))
     assert (await worker.claim_one()).handbacks == 1
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from tests.turn.recording import Stage, agent, answering, contents, records_of, started, swarm_of, trace_of
@@ -16,7 +17,7 @@ from worker.turn.together import run_of
 def waiting(stage: Stage, *messages: str | dict[str, Any]) -> list[AdmittedRequest]:
     """Return requests that want to be answered together; a dict is a body with stream fields."""
     bodies = [{"message": one} if isinstance(one, str) else one for one in messages]
-    return [stage.request("execute", **body)._replace(when_busy="coalesce") for body in bodies]
+    return [replace(stage.request("execute", **body), when_busy="coalesce") for body in bodies]
 
 
 def opened(stage: Stage, *messages: str | dict[str, Any]) -> OpenTurn:
@@ -57,7 +58,7 @@ async def test_the_newest_is_answered_and_all_senders_get_that_answer() -> None:
 
 async def test_each_reply_is_its_senders_own() -> None:
     stage = Stage(swarm_of(agent("a", EchoCompletion())))
-    requests = [one._replace(accepted_at_ms=n) for n, one in enumerate(waiting(stage, "one", "two"))]
+    requests = [replace(one, accepted_at_ms=n) for n, one in enumerate(waiting(stage, "one", "two"))]
     run = run_of(requests)
     turn = open_turn(stage.port, stage.swarm, stage.session, run[-1].request, 1)
     turn.together = run
@@ -164,9 +165,9 @@ async def test_a_session_that_is_opened_this_way_is_told_of_once() -> None:
 def test_a_run_ends_where_another_kind_begins_or_a_body_can_not_be_read() -> None:
     stage = Stage(swarm_of(agent("a", EchoCompletion())))
     one, two, three = waiting(stage, "one", "two", "three")
-    unreadable = two._replace(body=b"{")
-    plain = two._replace(when_busy="enqueue")
-    connect = two._replace(kind="connect", when_busy="", body=b"{}")
+    unreadable = replace(two, body=b"{")
+    plain = replace(two, when_busy="enqueue")
+    connect = replace(two, kind="connect", when_busy="", body=b"{}")
     assert [together.request for together in run_of([one, two, three])] == [one, two, three]
     for other in (unreadable, plain, connect):
         assert [together.request for together in run_of([one, other, three])] == [one]

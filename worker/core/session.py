@@ -1,6 +1,7 @@
 """The state of one session in the memory of its holder, from claim to release."""
 
 from collections.abc import Mapping, Sequence
+from operator import is_not
 from typing import Self, cast
 
 from pydantic import JsonValue, TypeAdapter
@@ -146,11 +147,8 @@ class Session:
         self.active_agent, self.stack, self.states, self.memory, self.system, self.older, self.resolved = snapshot
 
     def differs_from(self, snapshot: Snapshot) -> bool:
-        """Tell whether the document changed since the snapshot was taken."""
-        active_agent, stack, states, memory, system, older, resolved = snapshot
-        same = self.stack is stack and self.states is states and self.memory is memory
-        same = same and self.system is system and self.older is older and self.resolved is resolved
-        return not same or self.active_agent != active_agent
+        """Tell whether anything was replaced since the snapshot was taken; nothing changes in place."""
+        return any(map(is_not, self.snapshot(), snapshot))
 
     def read(self, document: bytes | str) -> None:
         """Take over a document that `document` wrote; what it leaves out is default."""

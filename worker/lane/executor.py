@@ -17,12 +17,12 @@ from worker.lane.items import commit_item, void_item
 from worker.lane.observers import Observers
 from worker.lane.session_tasks import SessionTasks
 from worker.lane.slots import Slots
-from worker.lane.steps import Delayed, Ended, Step, Void, steps_of
+from worker.lane.steps import Delayed, Ended, Step, Void, control_steps, mailbox_steps
 from worker.lane.suspects import Suspects
 from worker.lane.traced import end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
-from worker.store.commits import CommitStatus, FinishedTurn, HandBack, Source
+from worker.store.commits import MAILBOX, OK, CommitStatus, FinishedTurn, HandBack
 from worker.turn.together import COALESCE
 
 log = structlog.get_logger(__name__)
@@ -96,7 +96,7 @@ class Executor:
             if held.claimed.control:
                 await self._run_control_first(held)
             else:
-                await self._run_some(held, steps_of(held.claimed), is_all=True)
+                await self._run_some(held, mailbox_steps(held.claimed), is_all=True)
         except Fenced:
             self.give_up(held)
         except Exception:
@@ -105,15 +105,14 @@ class Executor:
             raise
 
     async def _run_control_first(self, held: HeldSession) -> None:
-        steps, control = steps_of(held.claimed), len(held.claimed.control)
+        waiting = mailbox_steps(held.claimed)
         # A commit takes the head of its list, so control that comes now must not overtake what was claimed.
         async with held.control_lock:
-            await self._run_some(held, steps[:control], is_all=control == len(steps))
+            await self._run_some(held, control_steps(held.claimed), is_all=not waiting)
         if not held.letting_go:
-            await self._run_some(held, steps[control:], is_all=True)
+            await self._run_some(held, waiting, is_all=True)
 
-    async def _run_some(self, held: HeldSession, steps: list[Step], *, is_all: bool) -> None:
-        waiting = deque(steps)
+    async def _run_some(self, held: HeldSession, waiting: deque[Step], *, is_all: bool) -> None:
         while waiting:
             step, started = waiting.popleft(), monotonic()
             if step.is_forced_disposal:
@@ -163,23 +162,24 @@ class Executor:
         if ended.first is not None:
             self.submit(held, *ended.first, started, release=False)
         item = commit_item(held, step, ended, release=release)
-        duration_s = monotonic() - started
-        wait_s = max(0.0, (held.now_ms() - step.request.accepted_at_ms) / 1000 - duration_s)
+        duration_s, now_ms = monotonic() - started, held.now_ms()
+        wait_s = max(0.0, (now_ms - step.request.accepted_at_ms) / 1000 - duration_s)
         if ended.turn.trace is not None:
             ended.turn.trace.committing()
-        self._send(held, item, partial(self._committed, held, item, ended, wait_s, duration_s))
+        self._send(held, item, partial(self._committed, held, item, ended, wait_s, duration_s), now_ms)
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
         """Take a request off its list that has nothing to say any more."""
         item = void_item(held, step, release=release, wakes=wakes)
-        self._send(held, item, partial(self._confirmed, held, release))
+        self._send(held, item, partial(self._confirmed, held, release), held.now_ms())
 
-    def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm) -> None:
+    def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm, now_ms: int) -> None:
         held.unconfirmed += 1
-        held.letting_go = held.letting_go or item.release
-        # What a control request has changed in memory alone must not be remembered.
-        if item.release and not item.dispose and not held.is_damaged and not held.beside:
-            self._services.kept.keep(item.sid, held.session, held.now_ms())
+        if item.release:
+            held.letting_go = True
+            # What a control request has changed in memory alone must not be remembered.
+            if not item.dispose and not held.is_damaged and not held.beside:
+                self._services.kept.keep(item.sid, held.session, now_ms)
         self._committer.submit(item, confirm)
 
     def _committed(
@@ -194,9 +194,9 @@ class Executor:
         turn = ended.turn
         if turn.trace is not None:
             end(turn.trace, item, ended, status)
-        if status is CommitStatus.OK:
+        if status is OK:
             self._observers.committed(held, item, ended, wait_s, duration_s)
-            if held.is_suspect and item.source is Source.MAILBOX:
+            if held.is_suspect and item.source is MAILBOX:
                 self.suspects.clear(held)
             if turn.progress.shared:
                 self._services.shared.committed(turn.request.request_id, turn.progress.shared)
@@ -204,7 +204,7 @@ class Executor:
 
     def _confirmed(self, held: HeldSession, release: bool, status: CommitStatus) -> None:  # noqa: FBT001 - filled in before it is known
         held.confirmed()
-        if status is not CommitStatus.OK:
+        if status is not OK:
             self._observers.refused(held, status)
             self.give_up(held)
         elif release:

@@ -97,7 +97,7 @@ class HeldSession:
         #: a control request is being applied that is not on its way to a commit yet
         self.beside = False
         self._control_lock: asyncio.Lock | None = None
-        self.control_seen = {request.request_id for request in claimed.control} if claimed.control else set[str]()
+        self.control_seen: set[str] = {request.request_id for request in claimed.control} if claimed.control else set()
         #: live output on its way; the commit waits for it
         self.flushing: asyncio.Future[None] | None = None
         self._confirmed: asyncio.Event | None = None

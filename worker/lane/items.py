@@ -2,7 +2,7 @@
 
 from worker.lane.held import HeldSession
 from worker.lane.steps import INTERNAL, Ended, Step
-from worker.store.commits import EndedRequest, FinishedTurn, Source
+from worker.store.commits import MAILBOX, EndedRequest, FinishedTurn
 from worker.turn.port import EndedTogether
 
 
@@ -30,7 +30,7 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         finished.error,
         step.attempt + step.retries,
         # What is noted of the head of the mailbox is no matter of a control request.
-        source is Source.MAILBOX and (held.journaled or held.was_begun),
+        source is MAILBOX and (held.journaled or held.was_begun),
         turn.events_flushed,
         finished.records,
         turn.emits[turn.emits_flushed :] if turn.emits else (),
@@ -56,6 +56,6 @@ def void_item(held: HeldSession, step: Step, *, release: bool, wakes: bool = Fal
         wakes=wakes,
         opens=False,
         document=held.session.document() if wakes else None,
-        journaled=step.source is Source.MAILBOX and held.was_begun,
+        journaled=step.source is MAILBOX and held.was_begun,
         ttl_ms=held.swarm.session_ttl_ms,
     )

@@ -11,7 +11,8 @@ from worker.lane.steps import INTERNAL, Delayed, Ended
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
 from worker.observe.turn_line import TurnFacts, TurnLine, no_line
-from worker.store.commits import CommitStatus, FinishedTurn, Source
+from worker.store.commits import CONTROL, CommitStatus, FinishedTurn
+from worker.turn.port import Finished
 
 if TYPE_CHECKING:
     from worker.observe.tracing import Tracing
@@ -55,37 +56,43 @@ class Observers:
 
     def committed(self, held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
         """Count and log one turn, after its commit: what is counted here is in Redis."""
-        swarm, finished = held.claimed.swarm_name, ended.finished
-        request_id, _, _, is_turn = item.requests[-1]
-        self._published(swarm, item, ended, wait_s, duration_s)
-        is_control = item.source is Source.CONTROL
+        swarm, finished, metrics = held.swarm.name, ended.finished, self.metrics
+        request_id, reply, reply_to, is_turn = item.requests[-1]
+        if finished.together:
+            replies, private = self._replied_together(swarm, item, ended, wait_s, duration_s)
+        elif reply:
+            metrics.turn_finished(swarm, finished.status, wait_s, duration_s)
+            replies, private = 1, int(reply_to != "")
+        else:
+            # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
+            replies = private = 0
+        metrics.published(len(item.events), len(ended.turn.emits) + replies, private)
         if self.turn_line is not no_line:
             self.turn_line(_facts(held, item, ended, wait_s, duration_s))
         # What used up no turn of its own, such as an expired request, still names the last one.
-        if item.turn == 1 and item.opens and is_turn and not is_control:
-            self.metrics.session_opened(swarm)
+        if item.turn == 1 and item.opens and is_turn and item.source is not CONTROL:
+            metrics.session_opened(swarm)
+        if item.dispose or finished.dead_reason or isinstance(finished.outcome, Refused):
+            self._ended_specially(swarm, item, finished, request_id)
+
+    def _replied_together(
+        self, swarm: str, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float
+    ) -> tuple[int, int]:
+        """Count each reply of a turn; return how many there are, and how many go to channels of their senders."""
+        for one in ended.finished.together:
+            self.metrics.turn_finished(swarm, one.status, wait_s, duration_s)
+        return len(item.requests), sum(request.reply_to != "" for request in item.requests)
+
+    def _ended_specially(self, swarm: str, item: FinishedTurn, finished: Finished, request_id: str) -> None:
+        """Count what most ends are not: a disposal, a dead letter, a refusal."""
+        is_control, outcome = item.source is CONTROL, finished.outcome
         if item.dispose:
             self.metrics.session_disposed(swarm, _reason(request_id, is_forced=is_control))
         if finished.dead_reason:
             self.metrics.buried(finished.dead_reason, len(item.requests))
-        if isinstance(finished.outcome, Refused):
+        if isinstance(outcome, Refused):
             direction = "output" if finished.records or is_control else "input"
-            self.metrics.policy_refused(finished.outcome.policy_name, direction)
-
-    def _published(self, swarm: str, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
-        finished, events, emits = ended.finished, len(item.events), len(ended.turn.emits)
-        _, reply, reply_to, _ = item.requests[0]
-        if finished.together:
-            for one in finished.together:
-                self.metrics.turn_finished(swarm, one.status, wait_s, duration_s)
-            reply_tos = sum(request.reply_to != "" for request in item.requests)
-            self.metrics.published(events, emits + len(item.requests), reply_tos)
-        elif reply:
-            self.metrics.turn_finished(swarm, finished.status, wait_s, duration_s)
-            self.metrics.published(events, emits + 1, int(reply_to != ""))
-        else:
-            # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
-            self.metrics.published(events, emits, 0)
+            self.metrics.policy_refused(outcome.policy_name, direction)
 
 
 def _facts(held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> TurnFacts:

@@ -1,11 +1,13 @@
 """What a claim asks its holder to do, one request after the other."""
 
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from worker.core.request import AdmittedRequest
 from worker.store.claims import ClaimedSession
-from worker.store.commits import Source
+from worker.store.commits import CONTROL, MAILBOX, Source
 from worker.turn.port import Finished, OpenTurn
 from worker.turn.together import Together
 
@@ -15,7 +17,8 @@ INTERNAL = "~"
 SIGNALS = frozenset({"interrupt", "rollback"})
 
 
-class Step(NamedTuple):
+@dataclass(slots=True)
+class Step:
     """One request of a claim; `attempt` counts the claims of it, this one included.
 
     Not counted are `handbacks`, when a worker stopped in the middle of it, and `retries`, when its agent asked for one.
@@ -32,7 +35,7 @@ class Step(NamedTuple):
     @property
     def is_forced_disposal(self) -> bool:
         """Tell whether this ends the session at once, with all that waits in it."""
-        return self.source is Source.CONTROL and self.request.kind == "dispose"
+        return self.source is CONTROL and self.request.kind == "dispose"
 
 
 class Void(NamedTuple):
@@ -51,7 +54,8 @@ class Delayed(NamedTuple):
     reason: str = ""
 
 
-class Ended(NamedTuple):
+@dataclass(slots=True)
+class Ended:
     """A request that came to its end, and what its commit writes; `first` is another end that goes before it."""
 
     turn: OpenTurn
@@ -59,11 +63,16 @@ class Ended(NamedTuple):
     first: "tuple[Step, Ended] | None" = None
 
 
-def steps_of(claimed: ClaimedSession) -> list[Step]:
-    """Return the requests of a claim in order: control first; only the head of the mailbox was claimed before."""
-    steps = [Step(Source.CONTROL, request, 1) for request in claimed.control] if claimed.control else list[Step]()
+def control_steps(claimed: ClaimedSession) -> deque[Step]:
+    """Return the control requests of a claim, in order."""
+    return deque(Step(CONTROL, request, 1) for request in claimed.control)
+
+
+def mailbox_steps(claimed: ClaimedSession) -> deque[Step]:
+    """Return the requests that waited in the mailbox, in order; only the first was claimed before."""
+    steps: deque[Step] = deque()
     attempt, handbacks, retries = max(1, claimed.attempts), claimed.handbacks, claimed.retries
     for request in claimed.requests:
-        steps.append(Step(Source.MAILBOX, request, attempt, handbacks, retries))
+        steps.append(Step(MAILBOX, request, attempt, handbacks, retries))
         attempt, handbacks, retries = 1, 0, 0
     return steps

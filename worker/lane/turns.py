@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 import structlog
@@ -138,7 +138,7 @@ class TurnRunner:
         run = _begun(run_of(requests), claimed.journal)
         if not run or run[0].request.request_id != step.request.request_id:
             return step
-        return step._replace(request=run[-1].request, together=run)
+        return replace(step, request=run[-1].request, together=run)
 
     async def run_beside(self, held: HeldSession, step: Step, running: OpenTurn | None) -> Ended:
         """Handle a control request while `running`, if it still does, goes on; raises `Fenced`."""
@@ -159,7 +159,7 @@ class TurnRunner:
         (head,) = await self._outage.until_answered("cancel", lambda: self._store.mailbox_of(sid, 1))
         turn = open_turn(held, held.swarm, held.session, head, retries)
         first = Step(Source.MAILBOX, head, 1, retries=retries), Ended(turn, cancel(turn, "cancel-output"))
-        return ended._replace(finished=ended.finished._replace(wakes=True), first=first)
+        return replace(ended, finished=replace(ended.finished, wakes=True), first=first)
 
     async def cancel_waiting(self, held: HeldSession) -> list[tuple[Step, Ended]]:
         """Return the end of every request that waits in the mailbox of a session which is disposed by force."""

@@ -1,5 +1,6 @@
 """What a claim gives to its worker: sessions with a fence each, and the requests that wait in them."""
 
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from schemas.keyspace import split_sid
@@ -10,7 +11,8 @@ from worker.store.kept import KeptSessions
 from worker.store.link import Answer
 
 
-class ClaimedSession(NamedTuple):
+@dataclass(slots=True)
+class ClaimedSession:
     """One session as claimed; `attempts` is how often the request at its head was claimed, this time included."""
 
     sid: str

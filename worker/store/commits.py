@@ -30,6 +30,10 @@ class Source(StrEnum):
     CONTROL = "control"
 
 
+#: looked up once: a member of an enum takes as long as four fields, and these are asked for in every turn
+OK, MAILBOX, CONTROL = CommitStatus.OK, Source.MAILBOX, Source.CONTROL
+
+
 class EndedRequest(NamedTuple):
     """A request that ends with this commit; an empty `reply` publishes nothing (it has no sender).
 
@@ -42,7 +46,8 @@ class EndedRequest(NamedTuple):
     sequenced: bool
 
 
-class FinishedTurn(NamedTuple):
+@dataclass(slots=True)
+class FinishedTurn:
     """One item of a commit: see `lua/includes/commit_items.lua`, which reads it."""
 
     sid: str
@@ -75,12 +80,13 @@ class FinishedTurn(NamedTuple):
 
     def size(self) -> int:
         """Return about how many characters the item takes in a call."""
-        size = 512 if self.document is None else 512 + len(self.document)
+        size = 512 + sum(map(len, self.records)) + sum(map(len, self.events))
+        if self.document is not None:
+            size += len(self.document)
+        if self.out:
+            size += sum(map(len, self.out))
         for request in self.requests:
             size += len(request.reply)
-        for texts in (self.records, self.out, self.events):
-            for text in texts:
-                size += len(text)
         return size
 
     def arguments(self) -> list[Argument]:
@@ -88,35 +94,30 @@ class FinishedTurn(NamedTuple):
 
         The third is its shape, what it takes to read the others: the same for most items, so the script reads it once.
         """
-        # Taken apart at once: to look up 22 fields by their names costs as much as all the rest of this.
-        # fmt: off
-        (
-            sid, fence, source, turn, requests, ttl_ms, release, wakes, opens, dispose, history_max, document,
-            dead_reason, error, attempts, journaled, events_flushed, records, out, events, bans, _,
-        ) = self
-        # fmt: on
+        document, dead_reason, requests, records = self.document, self.dead_reason, self.requests, self.records
+        out, events, bans = self.out, self.events, self.bans
         shape = _spelled(
-            (source is Source.CONTROL) + wakes,
-            release,
-            opens,
-            dispose,
-            journaled,
+            (self.source is CONTROL) + self.wakes,
+            self.release,
+            self.opens,
+            self.dispose,
+            self.journaled,
             document is not None,
             dead_reason != "",
-            ttl_ms,
-            history_max,
-            events_flushed,
+            self.ttl_ms,
+            self.history_max,
+            self.events_flushed,
             len(requests),
             len(records),
             len(out),
             len(events),
             len(bans),
         )
-        flat: list[Argument] = [sid, fence, shape, turn]
+        flat: list[Argument] = [self.sid, self.fence, shape, self.turn]
         if document is not None:
             flat.append(document)
         if dead_reason:
-            flat += (dead_reason, error, attempts)
+            flat += (dead_reason, self.error, self.attempts)
         for request_id, reply, reply_to, sequenced in requests:
             flat += (request_id, _unnumbered(reply) if sequenced and reply else reply, reply_to)
         flat += records

@@ -29,7 +29,8 @@ class KeptSessions:
 
     def keep(self, sid: str, session: Session, now_ms: int) -> None:
         """Keep a session whose last commit is on its way; `now_ms` is Redis' clock. The caller changes it no more."""
-        self._drop(sid)
+        if sid in self._kept:
+            self.take(sid, session.turn)
         size = OVERHEAD_BYTES + session.history_size
         if session.states or session.memory or session.system or session.older:
             size += 4 * len(session.document())
@@ -42,10 +43,9 @@ class KeptSessions:
 
     def take(self, sid: str, turn: int) -> Session | None:
         """Return the session if it is here with `turn` turns, and keep it no longer."""
-        kept = self._drop(sid)
-        return kept if kept is not None and kept.turn == turn else None
-
-    def _drop(self, sid: str) -> Session | None:
-        session, size, _ = self._kept.pop(sid, (None, 0, 0))
+        found = self._kept.pop(sid, None)
+        if found is None:
+            return None
+        session, size, _ = found
         self._bytes -= size
-        return session
+        return session if session.turn == turn else None

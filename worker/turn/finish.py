@@ -1,6 +1,7 @@
 """The end of a turn: its outcome in the words of the protocol, and all that its commit writes."""
 
-from typing import NamedTuple, assert_never
+from dataclasses import dataclass
+from typing import assert_never
 
 from schemas.requests import CONTROL_LANE
 from worker.core.history import left_out
@@ -13,7 +14,8 @@ from worker.turn.over import close
 from worker.turn.port import EndedTogether, Finished, OpenTurn
 
 
-class Ending(NamedTuple):
+@dataclass(slots=True)
+class Ending:
     """An outcome in the words of the protocol; `error` is JSON."""
 
     status: str
@@ -25,38 +27,37 @@ class Ending(NamedTuple):
 
 def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a turn that was begun: its records join the session in memory, its number is used up."""
-    ending = Ending("completed", outcome.output) if isinstance(outcome, Replied) else ending_of(outcome)
-    status, _, _, dead_reason, message = ending
+    session, request = turn.session, turn.request
+    ending = ending_of(outcome)
     if turn.execution_context:
-        events.execution_end(turn, status)
+        events.execution_end(turn, ending.status)
     if turn.cancelled_by == "rollback":
-        turn.session.restore(turn.before)
+        session.restore(turn.before)
         turn.records = []
-    if turn.records and turn.session.older is not None:
+    if turn.records and session.older is not None:
         _keep_older(turn)
-    kind = turn.request.kind
     # What is in memory beside a control request may belong to the running turn, whose own commit is yet to come.
     wakes = turn.parked is not None and turn.parked.is_resolved
-    has_changed = wakes if kind in CONTROL_LANE else turn.session.differs_from(turn.before)
-    document = turn.session.document() if has_changed else None
-    reply = _reply(turn, turn.request, ending)
+    is_control = request.kind in CONTROL_LANE
+    has_changed = wakes if is_control else session.differs_from(turn.before)
+    reply = _reply(turn, request, ending)
     if isinstance(outcome, Skipped):
         reply = _skipped(reply)
-    if kind not in CONTROL_LANE:
+    if not is_control:
         _settle(turn)
     finished = Finished(
         outcome,
-        status,
+        ending.status,
         reply,
         turn.records,
         turn.events,
-        document,
+        session.document() if has_changed else None,
         turn.swarm.session_ttl_ms,
-        kind == "dispose" and turn.in_session,
+        request.kind == "dispose" and turn.in_session,
         turn.opens,
         True,  # noqa: FBT003 - sequenced
-        dead_reason,
-        message,
+        ending.dead_reason,
+        ending.message,
         [_end_of(turn, one.request, one.outcome or outcome) for one in turn.together] if turn.together else (),
         wakes,
     )
@@ -143,25 +144,23 @@ def _skipped(reply: str) -> str:
 
 
 def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
-    status, output, error, _, _ = ending
     speaker = turn.progress.spoken_by
     if speaker is None and turn.in_session:
         speaker = active_agent(turn).name
     agent = "null" if speaker is None else f'"{speaker}"'
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
-        f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"agentName":{agent},'
-        f'"turn":{turn.number},"attempts":{turn.attempt - turn.tries.handbacks},"error":{error},'
+        f'"swarmName":"{turn.swarm.name}","status":"{ending.status}","output":{quote(ending.output)},"agentName":{agent},'
+        f'"turn":{turn.number},"attempts":{turn.attempt - turn.tries.handbacks},"error":{ending.error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
     )
 
 
 def _unstarted_reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
-    status, output, error, _, _ = ending
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
-        f'"swarmName":"{turn.swarm.name}","status":"{status}","output":{quote(output)},"seq":null,"agentName":null,'
-        f'"turn":null,"attempts":{turn.attempt - turn.tries.handbacks},"error":{error},'
+        f'"swarmName":"{turn.swarm.name}","status":"{ending.status}","output":{quote(ending.output)},"seq":null,"agentName":null,'
+        f'"turn":null,"attempts":{turn.attempt - turn.tries.handbacks},"error":{ending.error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
     )
 

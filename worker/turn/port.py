@@ -219,7 +219,8 @@ class OpenTurn:
         self.port.publish_delta(self, text)
 
 
-class Tries(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Tries:
     """What came before this attempt of a turn.
 
     `handbacks`: attempts that a worker cut short because it stopped; the reply does not count them. `retries`: how
@@ -253,7 +254,8 @@ class EndedTogether(NamedTuple):
     sequenced: bool
 
 
-class Finished(NamedTuple):
+@dataclass(slots=True)
+class Finished:
     """How a turn ended: everything that its commit writes.
 
     `reply` is compact JSON without `seq`: the script splices `,"seq":N` before the last brace, unless `sequenced` is
