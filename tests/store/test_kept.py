@@ -25,7 +25,7 @@ async def test_the_last_holder_gets_its_session_back_as_it_left_it(stage: Stage,
     await stage.push("r-2")
     claimed = await worker.claim_one()
     assert claimed.kept is session
-    assert (claimed.turn, claimed.history_length, claimed.history) == (1, 1, [])
+    assert (claimed.turn, claimed.history_length, claimed.history) == (1, 1, ())
     assert [request.request_id for request in claimed.requests] == ["r-2"]
 
 

@@ -1,6 +1,7 @@
 """The state of one session in the memory of its holder, from claim to release."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from operator import is_not
 from typing import Self, cast
 
@@ -84,7 +85,7 @@ class Session:
         document: bytes,
         history: Sequence[bytes],
         history_length: int,
-        banned: set[str],
+        banned: AbstractSet[str],
     ) -> Self:
         """Build the session that a claim returned; an empty document means that everything is default."""
         session = cls(client_id=client_id, swarm_name=swarm_name, default_agent=default_agent)
@@ -92,7 +93,7 @@ class Session:
         session.history = [*history]
         session.history_size = sum(map(len, history))
         session.history_length = history_length
-        session.banned = banned
+        session.banned = {*banned}
         if document:
             session.read(document)
         return session

@@ -76,7 +76,7 @@ class TurnRunner:
         except BaseException as error:
             abandon(turn, type(error).__name__)
             raise
-        if isinstance(finished, Parked | Postponed):
+        if not isinstance(finished, Finished):
             park(turn)
             return self._delayed(held, step, finished)
         ended = Ended(turn, finished)

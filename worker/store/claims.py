@@ -1,7 +1,9 @@
 """What a claim gives to its worker: sessions with a fence each, and the requests that wait in them."""
 
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from schemas.keyspace import split_sid
 from worker.core.request import AdmittedRequest
@@ -23,18 +25,18 @@ class ClaimedSession:
     #: lost more than once: it may be what kills workers
     is_suspect: bool
     turn: int
-    document: bytes
     history_length: int
     control: list[AdmittedRequest]
     requests: list[AdmittedRequest]
-    history: list[bytes]
-    banned: set[str]
     journal: dict[str, str]
+    #: the session as this worker let go of it; what is stored of it was not read then
+    kept: Session | None
+    document: bytes = b""
+    history: Sequence[bytes] = ()
+    banned: AbstractSet[str] = frozenset()
     #: how often the head was handed back unfinished, and how often it is to be tried again; neither is an attempt
     handbacks: int = 0
     retries: int = 0
-    #: the session as this worker let go of it; document, history, banned and journal are left empty then
-    kept: Session | None = None
 
 
 class Claim(NamedTuple):
@@ -107,30 +109,23 @@ def parse_record(record: bytes) -> AdmittedRequest:
     )
 
 
-#: document, history, banned and journal of a session that is kept, by whom it can't have been handed back
-_NOTHING_MORE: Final[list[Answer]] = [b"", [], [], []]
-
-
 def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | None:
     """Read one session of the answer, see `describe` in `lua/includes/claiming.lua`; None = it is not kept after all.
 
-    The first eight parts come always, the next four only when Redis does not take the session for kept, and the last
-    one, how often it was handed back and retried, only when its head was begun before.
+    The first eight parts come always, what is stored of it only when Redis does not take the session for kept.
     """
-    sid, fence, attempts, is_suspect, turns, records, control, mailbox, *state = parts
-    name, turn = sid.decode(), int(turns)
+    sid, fence, attempts, is_suspect, turns, records, control, mailbox, *stored = parts
+    name, turn, length = sid.decode(), int(turns), int(records)
     # Whatever is kept of it ends with this claim: a later one must not meet what is older than this.
     session = kept.take(name, turn)
-    if state:
+    if stored:
         session = None
     elif session is None:
         return None
     else:
-        session.history_length = int(records)
-    document, history, banned, journal, *begun = state or _NOTHING_MORE
-    handbacks, retries = begun[0] if begun else (0, 0)
+        session.history_length = length
     swarm_name, client_id = split_sid(name)
-    return ClaimedSession(
+    claimed = ClaimedSession(
         name,
         swarm_name,
         client_id,
@@ -138,17 +133,34 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
         attempts,
         bool(is_suspect),
         turn,
-        document,
-        int(records),
+        length,
         [parse_record(record) for record in control] if control else [],
         [parse_record(record) for record in mailbox],
-        history,
-        {policy.decode() for policy in banned} if banned else set(),
-        {journal[i].decode(): journal[i + 1].decode() for i in range(0, len(journal), 2)} if journal else {},
-        int(handbacks or 0),
-        int(retries or 0),
+        {},
         session,
     )
+    if stored:
+        _read_stored(claimed, *stored)
+    return claimed
+
+
+def _read_stored(
+    claimed: ClaimedSession,
+    document: bytes,
+    history: list[bytes],
+    banned: list[bytes],
+    journal: list[bytes],
+    begun: Sequence[bytes | None] = (None, None),
+) -> None:
+    """Read what is stored of a session.
+
+    `begun` is how often its head was handed back and retried, sent only for one that was begun before.
+    """
+    claimed.document, claimed.history = document, history
+    claimed.banned = {policy.decode() for policy in banned}
+    claimed.journal = {journal[i].decode(): journal[i + 1].decode() for i in range(0, len(journal), 2)}
+    handbacks, retries = begun
+    claimed.handbacks, claimed.retries = int(handbacks or 0), int(retries or 0)
 
 
 def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:

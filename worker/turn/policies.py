@@ -36,7 +36,11 @@ async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None
             await tell(turn, active_agent(turn).name, callback, text, policy.name)
         if turn.all_events:
             events.policy_event(turn, policy.name, side.event, {side.key: text})
-        verdict = _asked(turn, policy, side, text)
+        validator = side.validator(policy)
+        if turn.trace is None or validator is None:
+            verdict = _verdict(turn, policy, validator, text)
+        else:
+            verdict = turn.trace.checking(policy.name, side.key, _answered(turn, policy, validator, text))
         if verdict is True:
             continue
         if verdict is not False and verdict is not None:
@@ -44,14 +48,6 @@ async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None
         if not verdict:
             return await _refused(turn, policy, side, {side.key: text}, was_asked=verdict is False)
     return None
-
-
-def _asked(turn: OpenTurn, policy: Policy, side: Side, text: str) -> bool | Awaitable[bool | None] | None:
-    """Return whether a policy lets the text pass, None when it raises or gives no verdict."""
-    validator = side.validator(policy)
-    if turn.trace is None or validator is None:
-        return _verdict(turn, policy, validator, text)
-    return turn.trace.checking(policy.name, side.key, _answered(turn, policy, validator, text))
 
 
 async def _answered(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool | None:
@@ -62,6 +58,7 @@ async def _answered(turn: OpenTurn, policy: Policy, validator: Validator | None,
 def _verdict(
     turn: OpenTurn, policy: Policy, validator: Validator | None, text: str
 ) -> bool | Awaitable[bool | None] | None:
+    """Return whether a policy lets the text pass, None when it raises or gives no verdict."""
     if policy.name in turn.session.banned:
         return False
     if validator is None:
