@@ -1,6 +1,7 @@
 """Request ids."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from producers.ids import new_request_id
@@ -20,6 +21,12 @@ def test_ids_are_all_different_and_sort_by_time() -> None:
     ids = [new_request_id() for _ in range(COUNT)]
     assert len(set(ids)) == COUNT
     assert [text[:13] for text in ids] == sorted(text[:13] for text in ids)
+
+
+def test_ids_made_in_several_threads_are_all_different() -> None:
+    with ThreadPoolExecutor(4) as threads:
+        batches = threads.map(lambda _: [new_request_id() for _ in range(COUNT)], range(8))
+    assert len({text for batch in batches for text in batch}) == 8 * COUNT
 
 
 def test_a_forked_child_makes_ids_of_its_own() -> None:
