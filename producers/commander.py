@@ -7,9 +7,10 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
+from producers.answers import Answer
 from producers.clock import sleep
 from producers.errors import QueueUnavailable
-from producers.line import Address, Answer, Argument, Line, LineLost, end, keep_open, pack
+from producers.line import Address, Argument, Line, LineLost, end, keep_open, pack
 
 #: commands in one write
 _BATCH: Final = 512

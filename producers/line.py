@@ -10,8 +10,9 @@ import hiredis
 from redis.asyncio.connection import Connection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError
 
+from producers.answers import Answers, Deliver
 from producers.clock import pause_after, sleep
 from producers.errors import InvalidRequest
 
@@ -25,9 +26,7 @@ _CANCEL_EVERY_S: Final = 0.1
 _BAD_CERTIFICATE: Final = "CERTIFICATE_VERIFY_FAILED"
 _TRUST: Final = "name the file of its CA in the URL, ?ssl_ca_certs=FILE, and the host as the certificate does"
 
-Answer = object
 Argument = str | bytes | int
-Deliver = Callable[[Answer], None]
 
 
 #: a command and its arguments as Redis reads them; redis-py's own takes eight times as long as this one in C
@@ -50,17 +49,17 @@ class _Connection(Protocol):
     async def connect(self) -> None: ...
     async def disconnect(self, *, nowait: bool = False) -> None: ...
     async def send_packed_command(self, command: bytes, check_health: bool = True) -> None: ...  # noqa: FBT001, FBT002
-    async def read_response(self) -> Answer: ...
 
 
 class Line:
     """One open connection."""
 
-    def __init__(self, connection: _Connection) -> None:
+    def __init__(self, connection: _Connection, answers: Answers) -> None:
         self._connection = connection
+        self._answers = answers
 
     @classmethod
-    async def open(cls, connection: _Connection, timeout_s: float) -> Self:
+    async def open(cls, connection: _Connection, answers: Answers, timeout_s: float) -> Self:
         """Connect and log in within `timeout_s` seconds; raise LineLost."""
         try:
             async with asyncio.timeout(timeout_s):
@@ -76,7 +75,7 @@ class Line:
                     hopeless, reason = True, f"{reason}: {_TRUST}"
                 raise LineLost(reason, hopeless=hopeless) from None
             raise
-        return cls(connection)
+        return cls(connection, answers)
 
     async def write(self, data: bytes) -> None:
         """Send packed commands; raise LineLost."""
@@ -90,18 +89,13 @@ class Line:
 
     async def deliver_answers(self, deliver: Deliver) -> None:
         """Hand each answer to `deliver`, errors of commands as ResponseError objects, until LineLost is raised."""
-        read = self._connection.read_response
-        while True:
-            try:
-                answer = await read()
-            except ReadOnlyError:
-                # after a failover the old primary is a replica: its successor may be found by a new look-up
-                raise LineLost("this Redis is a read-only replica now") from None
-            except ResponseError as refusal:
-                answer = refusal
-            except (RedisError, OSError) as fault:
-                raise LineLost(str(fault), hopeless=isinstance(fault, AuthenticationError)) from None
-            deliver(answer)
+        try:
+            await self._answers.deliver(deliver)
+        except ReadOnlyError:
+            # after a failover the old primary is a replica: its successor may be found by a new look-up
+            raise LineLost("this Redis is a read-only replica now") from None
+        except (RedisError, OSError) as fault:
+            raise LineLost(str(fault), hopeless=isinstance(fault, AuthenticationError)) from None
 
     async def close(self) -> None:
         """Close without waiting for the peer."""
@@ -134,7 +128,9 @@ class Address:
         options |= {"lib_name": None, "lib_version": None, "decode_responses": False}
         if make is not UnixDomainSocketConnection:
             options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
-        return await Line.open(make(**options), self.connect_timeout_s)
+        answers = Answers()
+        options["parser_class"] = answers.serve
+        return await Line.open(make(**options), answers, self.connect_timeout_s)
 
 
 def tls_options(url: str) -> dict[str, bool]:

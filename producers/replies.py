@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from typing import Final, cast
 from uuid import uuid4
 
+from producers.answers import Answer
 from producers.commander import Command, Commander
 from producers.errors import InvalidRequest, ProtocolMismatch, QueueUnavailable
-from producers.line import Answer, pack
+from producers.line import pack
 from producers.packing import Parcel
 from producers.subscription import Subscription
 from schemas.errors import BadItem

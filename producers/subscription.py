@@ -7,8 +7,9 @@ from typing import Final, Protocol, cast
 
 from redis.exceptions import ResponseError
 
+from producers.answers import Answer
 from producers.clock import sleep
-from producers.line import Address, Answer, Line, LineLost, end, keep_open, pack
+from producers.line import Address, Line, LineLost, end, keep_open, pack
 
 _PING: Final = pack(("PING",))
 _CONFIRMATIONS: Final = (b"subscribe", b"psubscribe")
