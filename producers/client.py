@@ -15,7 +15,6 @@ from producers.packing import (
     SendFields,
     check_client_id,
     check_swarm_name,
-    pack_message,
     pack_request,
 )
 from producers.replies import Sending
@@ -91,12 +90,12 @@ class Producer(Errands):
         check_swarm_name(swarm_name)
         hub = self._hub
         keys = await hub.shard_of(client_id)
-        reply_to = hub.desk.reply_to(keys)
         if fields:
             texts = {"message": message, **fields}
+            reply_to = hub.desk.reply_to(keys)
             parcel = pack_request(keys, client_id, swarm_name, RequestKind.EXECUTE, texts, reply_to)
         else:
-            parcel = pack_message(keys, client_id, swarm_name, message, reply_to)
+            parcel = hub.desk.letterhead(keys).pack_message(client_id, swarm_name, message)
         return await send_and_wait(hub, parcel, timeout_s)
 
     async def send(

@@ -8,6 +8,7 @@ from uuid import uuid4
 from producers.answers import Answer
 from producers.commander import Command, Commander
 from producers.errors import InvalidRequest, ProtocolMismatch, QueueUnavailable
+from producers.letterhead import Letterhead
 from producers.line import pack
 from producers.packing import Parcel
 from producers.subscription import Subscription
@@ -93,10 +94,17 @@ class ReplyDesk:
         self._look_at = float("inf")
         self._channels: dict[bytes, asyncio.Future[None]] = {}
         self._name = str(uuid4())
+        self._letterheads: dict[int, Letterhead] = {}
 
     def reply_to(self, keys: ShardKeys) -> str:
         """Return our own reply channel of a shard."""
         return keys.reply_channel(self._name)
+
+    def letterhead(self, keys: ShardKeys) -> Letterhead:
+        """Return what packs plain messages to a shard whose replies come to us."""
+        if keys.shard not in self._letterheads:
+            self._letterheads[keys.shard] = Letterhead(keys, self.reply_to(keys))
+        return self._letterheads[keys.shard]
 
     async def listen(self, subscription: Subscription, shards: Iterable[ShardKeys]) -> None:
         """Subscribe to our channel of each shard and wait until Redis confirms; raise QueueUnavailable if not."""

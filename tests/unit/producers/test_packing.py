@@ -3,17 +3,12 @@
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from producers.errors import InvalidRequest
-from producers.packing import make_body, make_request, pack_message, pack_request
-from schemas.keyspace import ShardKeys
+from producers.packing import make_body, make_request
 from schemas.names import BODY_MAX_BYTES
 from schemas.requests import BODIES, RequestKind
 from tests.golden import examples
-
-KEYS = ShardKeys("ns", 3)
 
 
 def snake(name: str) -> str:
@@ -66,17 +61,3 @@ def test_none_means_left_out() -> None:
 
 def test_the_payload_of_an_event_may_be_none() -> None:
     assert make_body("event", {"topic": "paid", "payload": None}) == b'{"topic":"paid","payload":null}'
-
-
-@given(st.text(alphabet=st.characters(codec="utf-8")))
-def test_the_short_way_packs_the_same_as_the_long_one(message: str) -> None:
-    short = pack_message(KEYS, "alice", "support", message, "ns:{3}:reply:x")
-    fields = {"message": message, "request_id": short.request_id}
-    long = pack_request(KEYS, "alice", "support", "execute", fields, "ns:{3}:reply:x")
-    assert sorted(short.packed.split(b"\r\n")) == sorted(long.packed.split(b"\r\n"))
-
-
-@pytest.mark.parametrize("message", [17, None, b"Hi", "\ud800", "x" * BODY_MAX_BYTES])
-def test_the_short_way_refuses_what_is_no_message(message: str) -> None:
-    with pytest.raises(InvalidRequest):
-        pack_message(KEYS, "alice", "support", message, "")
