@@ -68,16 +68,12 @@ class ExpectedReply(Sending):
             # If the first sending had arrived, this one is dropped without a publish: look at the result key soon
             self.poll_at = 0.0
 
-    def settle(self, raw: bytes) -> None:
+    def settle(self, reply: Reply) -> None:
         """Take the terminal reply."""
         if self.reply.done():
             return
-        try:
-            reply = parse_reply(raw)
-        except BadItem as fault:
-            self.reply.set_exception(ProtocolMismatch(str(fault)))
-            return
-        if (reply.client_id, reply.swarm_name) == (self.parcel.client_id, self.parcel.swarm_name):
+        parcel = self.parcel
+        if reply.client_id == parcel.client_id and reply.swarm_name == parcel.swarm_name:
             self.reply.set_result(reply)
         else:
             taken = InvalidRequest(f"request id {reply.request_id} belongs to another client or swarm: use a fresh one")
@@ -89,7 +85,7 @@ class ReplyDesk:
 
     def __init__(self, commander: Commander) -> None:
         self._commander = commander
-        self._expected: dict[bytes, ExpectedReply] = {}
+        self._expected: dict[str, ExpectedReply] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = float("inf")
         self._channels: dict[bytes, asyncio.Future[None]] = {}
@@ -117,8 +113,7 @@ class ReplyDesk:
 
     def expect(self, expected: ExpectedReply) -> bool:
         """Register a request before it is sent; False if its id is being waited for already."""
-        request_id = expected.parcel.request_id.encode()
-        if self._expected.setdefault(request_id, expected) is not expected:
+        if self._expected.setdefault(expected.parcel.request_id, expected) is not expected:
             return False
         due = min(expected.deadline, expected.poll_at)
         if due < self._look_at:
@@ -127,7 +122,7 @@ class ReplyDesk:
 
     def forget(self, expected: ExpectedReply) -> None:
         """Stop waiting for a request."""
-        del self._expected[expected.parcel.request_id.encode()]
+        del self._expected[expected.parcel.request_id]
 
     def close(self) -> None:
         """Stop looking and tell everybody who still waits."""
@@ -138,15 +133,14 @@ class ReplyDesk:
 
     def heard(self, channel: bytes, data: bytes) -> None:  # noqa: ARG002 - all our channels carry the same
         """Take a terminal reply that was published to us."""
-        # Inside a JSON string each quotation mark is escaped, so this text can only be the key itself
-        start = data.find(_ID_KEY)
-        if start >= 0:
-            start += len(_ID_KEY)
-            expected = self._expected.get(data[start : data.find(b'"', start)])
-            if expected is not None:
-                expected.settle(data)
-        else:
-            self._hear_in_full(data)
+        try:
+            reply = parse_reply(data)
+        except BadItem as fault:
+            self._hear_unreadable(data, str(fault))
+            return
+        expected = self._expected.get(reply.request_id)
+        if expected is not None:
+            expected.settle(reply)
 
     def opened(self, channel: bytes) -> None:
         """Read the results of all who wait: what was published before this was missed."""
@@ -162,13 +156,13 @@ class ReplyDesk:
                 confirmed.set_exception(QueueUnavailable(reason))
                 confirmed.exception()  # taken note of: not every producer is still waiting for its channels
 
-    def _hear_in_full(self, data: bytes) -> None:
-        try:
-            request_id = parse_reply(data).request_id.encode()
-        except BadItem:
-            return  # whoever publishes rubbish here is not the one we wait for: the result key will tell
-        if request_id in self._expected:
-            self._expected[request_id].settle(data)
+    def _hear_unreadable(self, data: bytes, fault: str) -> None:
+        # Inside a JSON string each quotation mark is escaped, so this text can only be the key itself. Without it,
+        # whoever publishes rubbish here is not the one we wait for: the result key will tell.
+        request_id = data.partition(_ID_KEY)[2].partition(b'"')[0].decode(errors="replace")
+        expected = self._expected.get(request_id)
+        if expected is not None and expected.is_wanted:
+            expected.reply.set_exception(ProtocolMismatch(fault))
 
     def _look_again_at(self, due: float) -> None:
         if self._timer is not None:

@@ -7,12 +7,15 @@ from typing import Final, Protocol, cast
 
 from redis.exceptions import ResponseError
 
-from producers.answers import Answer
+from producers.answers import Deliver
 from producers.clock import sleep
 from producers.line import Address, Line, LineLost, end, keep_open, pack
 
 _PING: Final = pack(("PING",))
 _CONFIRMATIONS: Final = (b"subscribe", b"psubscribe")
+
+#: a list whose first item says what it is, the answer to a PING before there is a channel, or a refusal
+Pushed = list[bytes] | bytes | ResponseError
 
 
 class Listener(Protocol):
@@ -92,7 +95,7 @@ class Subscription:
         for name in self._listeners:
             self._subscribe(name)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(line.deliver_answers(self._take))
+            tasks.create_task(line.deliver_answers(cast("Deliver", self._take)))
             tasks.create_task(self._write(line))
             tasks.create_task(self._watch())
 
@@ -114,28 +117,28 @@ class Subscription:
             if not self._worked:
                 raise LineLost(f"the subscription was silent for {self._address.answer_timeout_s:g} s")
 
-    def _take(self, answer: Answer) -> None:
+    def _take(self, pushed: Pushed) -> None:
         self._worked = True
-        if isinstance(answer, list):
-            self._take_push(cast("list[bytes]", answer))
-        elif isinstance(answer, ResponseError):
+        if isinstance(pushed, list):
+            if pushed[0] == b"message":
+                _, channel, data = pushed
+                for listener in self._listeners.get(channel, ()):
+                    listener.heard(channel, data)
+            else:
+                self._take_other(pushed)
+        elif isinstance(pushed, ResponseError):
             # commands are answered in order, so the refused one is the oldest without an answer
-            self._refuse([self._unconfirmed.popleft()], f"Redis refused the subscription: {answer}")
+            self._refuse([self._unconfirmed.popleft()], f"Redis refused the subscription: {pushed}")
 
-    def _take_push(self, push: list[bytes]) -> None:
-        kind = push[0]
-        if kind == b"message":
-            self._hear(push[1], push[1], push[2])
-        elif kind == b"pmessage":
-            self._hear(push[1], push[2], push[3])
-        elif kind in _CONFIRMATIONS:
+    def _take_other(self, push: list[bytes]) -> None:
+        if push[0] == b"pmessage":
+            _, pattern, channel, data = push
+            for listener in self._listeners.get(pattern, ()):
+                listener.heard(channel, data)
+        elif push[0] in _CONFIRMATIONS:
             self._unconfirmed.popleft()
             for listener in tuple(self._listeners.get(push[1], ())):
                 listener.opened(push[1])
-
-    def _hear(self, name: bytes, channel: bytes, data: bytes) -> None:
-        for listener in self._listeners.get(name, ()):
-            listener.heard(channel, data)
 
     def _lost(self, lost: LineLost) -> bool:
         self.state = str(lost)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from redis.asyncio import Redis
 
-from producers import InvalidRequest, Producer, Reply, Status
+from producers import InvalidRequest, Producer, ProtocolMismatch, Reply, Status
 from schemas.wire import from_fields
 from tests.helpers.eventually import eventually
 from tests.producers.responder import Responder
@@ -122,6 +122,22 @@ async def test_the_reply_of_another_client_is_never_handed_out(
     with pytest.raises(InvalidRequest, match="another client"):
         await producer.execute("mallory", "support", "Hi", request_id="r-1")
     assert await redis.exists(responder.keys.result("r-1"))
+
+
+async def test_a_reply_of_another_version_ends_the_call_it_is_for(
+    producer: Producer, responder: Responder, redis: Redis
+) -> None:
+    responder.is_answering = False
+    ours, other = (asyncio.create_task(producer.execute("alice", "support", text)) for text in ("Hi", "Ho"))
+    await eventually(lambda: len(responder.entries) == 2)
+    fields = next(fields for fields in responder.entries if fields["body"] == '{"message":"Hi"}')
+    for published in ("no JSON", '{"v":2}', f'{{"v":2,"requestId":"{fields["requestId"]}"}}'):
+        await redis.publish(fields["replyTo"], published)
+    with pytest.raises(ProtocolMismatch, match="not a reply of version 1"):
+        await ours
+    for fields in responder.entries:
+        await responder.answer(fields)
+    assert (await other).output == "Ho"
 
 
 async def test_nothing_is_sent_for_a_call_that_is_wrong(producer: Producer, redis: Redis) -> None:
