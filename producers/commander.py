@@ -24,13 +24,8 @@ class Command:
 
     def __init__(self, packed: bytes, future: "asyncio.Future[Answer]") -> None:
         self.packed = packed
-        self.future: asyncio.Future[Answer] = future
+        self.future = future
         self.times_sent = 0
-
-    @property
-    def is_wanted(self) -> bool:
-        """Tell whether somebody still waits for the answer."""
-        return not self.future.done()
 
     def answered(self, answer: Answer) -> None:
         """Take the answer, or the ResponseError with which Redis refused the command."""
@@ -81,8 +76,10 @@ class Commander:
 
     def submit(self, command: Command) -> None:
         """Send `command` with the next write; its future gets the answer."""
+        if not self._waiting:
+            # else the writer knows already: it rests only when there is nothing left
+            self._work.set()
         self._waiting.append(command)
-        self._work.set()
 
     async def call(self, *arguments: Argument, timeout_s: float | None) -> Answer:
         """Send one command and return its answer; raise QueueUnavailable if none came within `timeout_s` seconds."""
@@ -120,7 +117,8 @@ class Commander:
     def _next_batch(self) -> list[Command]:
         waiting = self._waiting
         taken = [waiting.popleft() for _ in range(min(len(waiting), _BATCH))]
-        batch = [command for command in taken if command.is_wanted]
+        # what nobody waits for any more is not sent
+        batch = [command for command in taken if not command.future.done()]
         for command in batch:
             command.times_sent += 1
         self._unanswered.extend(batch)

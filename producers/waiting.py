@@ -23,9 +23,7 @@ _LOOK_GROWTH: Final = 1.5
 
 async def send_and_wait(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
     """Send a request and return its reply; raise ReplyTimeout, QueueUnavailable."""
-    loop = asyncio.get_running_loop()
-    now = loop.time()
-    expected = ExpectedReply(parcel, now, now + timeout_s, loop.create_future())
+    expected = ExpectedReply(parcel, timeout_s, asyncio.get_running_loop())
     if not hub.desk.expect(expected):
         # somebody here waits for the same request id already: both get the one reply
 
@@ -35,10 +33,10 @@ async def send_and_wait(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
         return await wait_for_result(hub.commander, shard, parcel.request_id, timeout_s)
     hub.commander.submit(expected)
     try:
-        reply = await expected.reply
+        reply = await expected.future
     finally:
         hub.desk.forget(expected)
-    if reply is not None:
+    if isinstance(reply, Reply):
         return reply
     if not expected.is_added:
         reason = f"Redis did not confirm the request within {timeout_s:g} s: {hub.commander.state}"
