@@ -89,7 +89,7 @@ class Producer(Errands):
         check_client_id(client_id)
         check_swarm_name(swarm_name)
         hub = self._hub
-        keys = await hub.shard_of(client_id)
+        keys = hub.namespace.keys_of(client_id) if hub.namespace.is_known else await hub.shard_of(client_id)
         if fields:
             texts = {"message": message, **fields}
             reply_to = hub.desk.reply_to(keys)

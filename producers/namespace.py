@@ -24,6 +24,8 @@ class Namespace:
         self._keys = tuple(ShardKeys(name, shard) for shard in range(shards or 1))
         self._look_at = 0.0
         self.name = name
+        #: whether the meta hash was read; until then one shard is assumed
+        self.is_known = False
 
     @property
     def keys(self) -> tuple[ShardKeys, ...]:
@@ -34,14 +36,9 @@ class Namespace:
         """Return the keys of the shard that serves a client."""
         return self._keys[shard_of(client_id, len(self._keys))]
 
-    @property
-    def is_known(self) -> bool:
-        """Tell whether the meta hash was read; until then one shard is assumed."""
-        return self._look_at == float("inf")
-
     def is_due(self, now: float) -> bool:
         """Tell whether `read` should be called; `now` by the event loop's clock."""
-        return now >= self._look_at
+        return not self.is_known and now >= self._look_at
 
     async def read(self, commander: Commander, *, timeout_s: float) -> None:
         """Read the meta hash; raise ProtocolMismatch, QueueUnavailable."""
@@ -65,7 +62,7 @@ class Namespace:
                 f"the number is fixed when a namespace is made"
             )
         self._keys = tuple(ShardKeys(self.name, shard) for shard in range(shards))
-        self._look_at = float("inf")
+        self.is_known = True
 
 
 def _number(raw: bytes | None) -> int | None:
