@@ -36,9 +36,9 @@ class Answers(parsers._AsyncHiredisParser):  # noqa: SLF001 # pyright: ignore[re
 
         Raise RedisError or OSError when the connection is gone, or of no use any more.
         """
-        take = cast("_Reader", self._reader).gets
+        take, not_yet = cast("_Reader", self._reader).gets, parsers.NOT_ENOUGH_DATA
         while self._connected:
-            while (answer := take()) is not parsers.NOT_ENOUGH_DATA:
+            while (answer := take()) is not not_yet:
                 if isinstance(answer, RedisError):
                     _check(answer)
                 deliver(answer)

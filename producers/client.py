@@ -19,7 +19,7 @@ from producers.packing import (
 )
 from producers.replies import Sending
 from producers.stream import Resume, Stream
-from producers.waiting import send_and_wait, wait_for_result
+from producers.waiting import give_up, share_result, wait_for_result
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from schemas.names import is_request_id
 from schemas.replies import Reply
@@ -96,7 +96,15 @@ class Producer(Errands):
             parcel = pack_request(keys, client_id, swarm_name, RequestKind.EXECUTE, texts, reply_to)
         else:
             parcel = hub.desk.letterhead(keys).pack_message(client_id, swarm_name, message)
-        return await send_and_wait(hub, parcel, timeout_s)
+        expected = hub.desk.send(parcel, timeout_s)
+        if expected is None:
+            # somebody here waits for the same request id already: both get the one reply
+            return await share_result(hub, parcel, timeout_s)
+        try:
+            reply = await expected.future
+        finally:
+            hub.desk.forget(expected)
+        return reply if isinstance(reply, Reply) else await give_up(hub, expected, timeout_s)
 
     async def send(
         self,

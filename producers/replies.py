@@ -91,6 +91,8 @@ class ReplyDesk:
         self._expected: dict[str, ExpectedReply] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = float("inf")
+        #: kept, since Python 3.11 asks the kernel for its process id whenever it is asked for its loop
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._channels: dict[bytes, asyncio.Future[None]] = {}
         self._name = str(uuid4())
         self._letterheads: dict[int, Letterhead] = {}
@@ -107,20 +109,26 @@ class ReplyDesk:
 
     async def listen(self, subscription: Subscription, shards: Iterable[ShardKeys]) -> None:
         """Subscribe to our channel of each shard and wait until Redis confirms; raise QueueUnavailable if not."""
+        self._loop = asyncio.get_running_loop()
         for keys in shards:
             channel = self.reply_to(keys)
             if channel.encode() not in self._channels:
-                self._channels[channel.encode()] = asyncio.get_running_loop().create_future()
+                self._channels[channel.encode()] = self._loop.create_future()
                 subscription.add(channel, self)
         await asyncio.gather(*(asyncio.shield(confirmed) for confirmed in self._channels.values()))
 
-    def expect(self, expected: ExpectedReply) -> bool:
-        """Register a request before it is sent; False if its id is being waited for already."""
-        if self._expected.setdefault(expected.parcel.request_id, expected) is not expected:
-            return False
+    def send(self, parcel: Parcel, timeout_s: float) -> ExpectedReply | None:
+        """Send a request and note who waits for its reply; None, and nothing is sent, if its id is waited for already.
+
+        The future of what is returned gets the Reply, or None after `timeout_s` seconds; `forget` it then.
+        """
+        expected = ExpectedReply(parcel, timeout_s, self._loop or asyncio.get_running_loop())
+        if self._expected.setdefault(parcel.request_id, expected) is not expected:
+            return None
         if expected.poll_at < self._look_at or expected.deadline < self._look_at:
             self._look_again_at(min(expected.deadline, expected.poll_at))
-        return True
+        self._commander.submit(expected)
+        return expected
 
     def forget(self, expected: ExpectedReply) -> None:
         """Stop waiting for a request."""

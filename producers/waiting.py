@@ -1,4 +1,4 @@
-"""Waiting for the terminal reply of a request: of one that we send, or of one that somebody has sent."""
+"""Looking for a terminal reply at the result key: of a request that somebody has sent, or whose time is over."""
 
 import asyncio
 import contextlib
@@ -21,29 +21,6 @@ _LONGEST_LOOK_S: Final = 0.5
 _LOOK_GROWTH: Final = 1.5
 
 
-async def send_and_wait(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
-    """Send a request and return its reply; raise ReplyTimeout, QueueUnavailable."""
-    expected = ExpectedReply(parcel, timeout_s, asyncio.get_running_loop())
-    if not hub.desk.expect(expected):
-        # somebody here waits for the same request id already: both get the one reply
-
-        async def shard() -> tuple[ShardKeys, ...]:
-            return (parcel.keys,)
-
-        return await wait_for_result(hub.commander, shard, parcel.request_id, timeout_s)
-    hub.commander.submit(expected)
-    try:
-        reply = await expected.future
-    finally:
-        hub.desk.forget(expected)
-    if isinstance(reply, Reply):
-        return reply
-    if not expected.is_added:
-        reason = f"Redis did not confirm the request within {timeout_s:g} s: {hub.commander.state}"
-        raise expected.fault(reason, is_unsure=expected.times_sent > 0)
-    return await _overdue(hub.commander, (parcel.keys,), parcel.request_id, timeout_s)
-
-
 async def wait_for_result(
     commander: Commander, shards: Callable[[], Awaitable[Iterable[ShardKeys]]], request_id: str, timeout_s: float
 ) -> Reply:
@@ -63,6 +40,23 @@ async def wait_for_result(
         await sleep(min(pause_s, max(0.0, deadline - loop.time())))
         pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
     return await _overdue(commander, await shards(), request_id, timeout_s)
+
+
+async def share_result(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
+    """Return the reply to a request that somebody else of this producer has sent and waits for; raise ReplyTimeout."""
+
+    async def shard() -> tuple[ShardKeys, ...]:
+        return (parcel.keys,)
+
+    return await wait_for_result(hub.commander, shard, parcel.request_id, timeout_s)
+
+
+async def give_up(hub: Hub, expected: ExpectedReply, timeout_s: float) -> Reply:
+    """Tell where a request is whose time is over: raise ReplyTimeout, QueueUnavailable, or return a reply come late."""
+    if not expected.is_added:
+        reason = f"Redis did not confirm the request within {timeout_s:g} s: {hub.commander.state}"
+        raise expected.fault(reason, is_unsure=expected.times_sent > 0)
+    return await _overdue(hub.commander, (expected.parcel.keys,), expected.parcel.request_id, timeout_s)
 
 
 async def _overdue(commander: Commander, shards: Iterable[ShardKeys], request_id: str, timeout_s: float) -> Reply:
