@@ -78,3 +78,32 @@ async def test_control_of_a_session_whose_mailbox_is_damaged_is_not_committed(
     assert await worker.commit(item) == ["wrong_type"]
     assert [request.request_id for request in await worker.store.control_of(SID)] == ["c-1"]
     assert await stage.names(stage.keys.held("w1")) == [SID]
+
+
+async def test_control_beside_a_turn_takes_no_attempt_off_its_head(
+    stage: Stage, worker: StagedWorker, other: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.claim_one()
+    await stage.push("c-1", kind="notify")
+    await worker.claim(0)
+    await stage.reclaim(worker, other)
+    session = await other.claim_one()
+    assert session.attempts == 2
+    item = finish(session, source=Source.CONTROL, opens=False, records=[], release=False)
+    assert await other.commit(item) == ["ok"]
+    assert (await stage.session())["attempts"] == "2", "a request that kills workers would never be found out"
+
+
+@pytest.mark.unguarded_keyspace
+@pytest.mark.parametrize("name", ["history", "outbox"])
+async def test_a_turn_is_not_committed_after_one_that_could_not_be_written(
+    stage: Stage, worker: StagedWorker, name: str
+) -> None:
+    await stage.push_all(["r-1", "r-2"])
+    session = await worker.claim_one()
+    await stage.redis.set(getattr(stage.keys, name)(SID), "somebody's")
+    ended = [EndedRequest("r-2", '{"seq":null}', "", sequenced=False)]
+    second = finish(session, 1, requests=ended, opens=False, records=[])
+    assert await worker.commit(finish(session, 0), second) == ["wrong_type", "fenced"]
+    assert [request.request_id for request in await worker.store.mailbox_of(SID)] == ["r-1", "r-2"]
