@@ -8,7 +8,7 @@ from tests.conformance.conftest import Serve
 from tests.conformance.house import Client, agent, expire, swarm
 from tests.conformance.model import echo
 from tests.conformance.test_control import Door
-from worker import AgentCallbacks, SwarmCallbacks
+from worker import AgentCallbacks, SwarmCallbacks, Turn
 
 
 async def keys(client: Client) -> list[str]:
@@ -66,6 +66,32 @@ async def test_a_forced_disposal_ends_the_turn_in_flight_with_an_empty_output(se
     assert (await client.do("dispose", fields={"force": 1}))["status"] == "completed"
     reply = await client.reply_of(hung)
     assert (reply["status"], reply["output"]) == ("cancelled", "")
+
+
+@pytest.mark.parametrize("kind", ["cancel-output", "emit"])
+async def test_control_that_comes_while_a_session_is_disposed_does_not_cut_its_disposal_short(
+    kind: str, serve: Serve
+) -> None:
+    told: list[str] = []
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_turn: Turn) -> None:
+        reached.set()
+        await go_on.wait()
+        told.append("swarm")
+
+    last = AgentCallbacks(on_dispose=lambda turn: told.append(turn.agent_name))
+    client = await serve(swarm(agent("a", echo, callbacks=last), callbacks=SwarmCallbacks(on_dispose=slow)))
+    await client.ask("hi")
+    disposal = await client.push("dispose")
+    await reached.wait()
+    beside = await client.do(kind, **({"message": "wait"} if kind == "emit" else {}))
+    assert (beside["status"], beside["output"]) == ("completed", "")
+    go_on.set()
+    reply = await client.reply_of(disposal)
+    assert (reply["status"], reply["output"]) == ("completed", "")
+    assert told == ["swarm", "a"]
+    assert await client.wire.keys_of("alice") == []
 
 
 async def test_a_disposal_in_the_line_lets_what_came_before_it_be_answered(serve: Serve) -> None:

@@ -74,6 +74,10 @@ class Control:
 
     async def _apply(self, held: HeldSession, request: AdmittedRequest) -> None:
         running, step, started = held.turn, Step(Source.CONTROL, request, 1), monotonic()
+        if running is not None and running.request.kind == RequestKind.DISPOSE and not step.is_forced_disposal:
+            # It has no answer to cancel or to replace. Cut short, it would tell some of the callbacks that the session
+            # ended and others never.
+            running = None
         if request.kind in SIGNALS:
             if running is not None and _first_of(running).request_id.encode() == request.body:
                 end_turn(held, running, request.kind)
