@@ -88,6 +88,14 @@ async def test_a_streamed_answer_comes_in_pieces_on_the_channel_only(wire: Wire,
     assert [item["type"] for item in await wire.outbox(alice, "support")] == ["reply"]
 
 
+async def test_no_piece_of_a_streamed_answer_comes_behind_its_reply(wire: Wire, alice: str) -> None:
+    words = [str(number) for number in range(200)]
+    async with wire.listen(wire.client_channel(alice, "support")) as listener:
+        request_id = await wire.say(alice, "support", f"stream {' '.join(words)}")
+        *deltas, _reply = await listener.until_reply(request_id)
+    assert [delta["data"] for delta in deltas] == words
+
+
 async def test_half_a_surrogate_pair_costs_neither_the_stream_nor_the_answer(wire: Wire, alice: str) -> None:
     async with wire.listen(wire.client_channel(alice, "support")) as listener:
         request_id = await wire.say(alice, "support", "stutter")

@@ -213,6 +213,10 @@ class HeldSession:
             self.deltas_sent += 1
             self.spoke()
 
+    async def deltas_out(self) -> None:
+        """Wait, not for long, until the streamed text of the turn is out."""
+        await self._services.deltas.out()
+
     def spoke(self) -> None:
         """Measure how long the client waited for the first output of the turn."""
         if self._silent_since:

@@ -190,6 +190,8 @@ class TurnRunner:
             held.turn = None
             if turn.parked is not None:
                 held.letting_go = held.letting_go or parking(turn) is not None
+        if held.deltas_sent:
+            await held.deltas_out()
         if held.flushing is not None:
             await finish_flush(held)
         return finished if turn.parked is None else parking(turn) or finished

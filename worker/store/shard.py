@@ -215,9 +215,9 @@ class ShardStore:
         async for sid in self._links["hints"].subscribe(channel):
             yield sid.decode("utf-8", "replace")
 
-    async def publish(self, channel: str, data: str) -> None:
-        """Publish without any promise: token deltas only."""
-        await self._links["deltas"].command("PUBLISH", channel, data)
+    async def publish(self, pieces: Sequence[tuple[str, str]]) -> None:
+        """Publish each (channel, data) without any promise, in order: token deltas only."""
+        await self._links["deltas"].batch([("PUBLISH", channel, data) for channel, data in pieces])
 
     async def agree(self) -> None:
         """Create the namespace where it is missing; raises `ProtocolMismatch` when it was made otherwise."""
