@@ -4,7 +4,7 @@ import asyncio
 import weakref
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Final, Generic, Self, TypeVar
 
@@ -67,6 +67,18 @@ class Feed:
             self._news.clear()
             await self._news.wait()
         return self._items.popleft()
+
+    def until_gap(self) -> Iterator[bytes]:
+        """Iterate over the data of what waits, up to the next gap."""
+        for item in self._items:
+            if isinstance(item, Gap):
+                return
+            yield item[1]
+
+    @property
+    def has_gap_next(self) -> bool:
+        """Tell whether the next to be taken is a gap."""
+        return bool(self._items) and isinstance(self._items[0], Gap)
 
     def _check(self) -> None:
         if self._refusal:

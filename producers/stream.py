@@ -53,18 +53,16 @@ class Stream(Consumer[AnyItem]):
                 self._accept(published[1])
         return self._ready.popleft()
 
-    def _accept(self, raw: bytes) -> None:
-        try:
-            item = parse_client_item(raw)
-        except BadItem:
-            return  # of a newer minor version
-        if isinstance(item, Delta):
+    def _accept(self, raw: bytes, before: int | None = None) -> None:
+        item = _item_of(raw)
+        if item is None:
+            return
+        seq = None if isinstance(item, Delta) else item.seq
+        if seq is None:
             self._ready.append(item)
-        elif item.seq is not None and item.seq > self._last_seq:
+        elif seq > self._last_seq and (before is None or seq < before):
             # The outbox and the channel overlap after a gap; `seq` tells what was seen
-            self._last_seq = item.seq
-            self._ready.append(item)
-        elif item.seq is None:
+            self._last_seq = seq
             self._ready.append(item)
 
     async def _read_outbox(self) -> None:
@@ -72,14 +70,20 @@ class Stream(Consumer[AnyItem]):
             await self._begin_now()
             return
         # Always from where we began: the cap bounds the outbox, and entry ids of channel items are not known
-        start = self._start
+        start, kept = self._start, list[bytes]()
         while True:
             page = await self._call("XRANGE", self._outbox, start, "+", "COUNT", _PAGE)
-            for _, fields in page:
-                self._accept(dict(zip(fields[::2], fields[1::2], strict=True)).get(b"data", b""))
+            kept += [dict(zip(fields[::2], fields[1::2], strict=True)).get(b"data", b"") for _, fields in page]
             if len(page) < _PAGE:
-                return
+                break
             start = f"({page[-1][0].decode()}"
+        if self._feed.has_gap_next:
+            return  # it was cut again meanwhile: the outbox is read once more
+        # What was heard since then is there without a gap, and may have more than the outbox, which has a cap and goes
+        # with its session: a slow reader would lose whatever the outbox has newer ones of.
+        first_heard = next((seq for seq in map(_seq_of, self._feed.until_gap()) if seq is not None), None)
+        for raw in kept:
+            self._accept(raw, first_heard)
 
     async def _begin_now(self) -> None:
         newest = await self._call("XREVRANGE", self._outbox, "+", "-", "COUNT", 1)
@@ -90,6 +94,18 @@ class Stream(Consumer[AnyItem]):
     async def _call(self, *arguments: str | int) -> list[tuple[bytes, list[bytes]]]:
         answer = await self._commander.call(*arguments, timeout_s=None)
         return cast("list[tuple[bytes, list[bytes]]]", answer)
+
+
+def _item_of(raw: bytes) -> AnyItem | None:
+    try:
+        return parse_client_item(raw)
+    except BadItem:
+        return None  # of a newer minor version
+
+
+def _seq_of(raw: bytes) -> int | None:
+    item = _item_of(raw)
+    return None if item is None or isinstance(item, Delta) else item.seq
 
 
 def _start_of(after: Resume) -> str:

@@ -89,6 +89,20 @@ async def test_cuts_leave_no_gap_and_no_double(producer: Producer, outbox: Outbo
         assert await asyncio.wait_for(received, 40) == sent
 
 
+async def test_a_reader_that_begins_late_gets_what_the_outbox_has_no_more(
+    producer: Producer, outbox: Outbox, redis: Redis
+) -> None:
+    await outbox.emit("one")
+    async with producer.stream("alice", "support") as stream:
+        await outbox.emit("two")
+        await outbox.emit("three")
+        await redis.delete(outbox.key)  # the session was disposed
+        await outbox.emit("four")
+        await redis.client_kill_filter(_type="pubsub")
+        await outbox.emit("five", is_published=False)
+        assert await asyncio.wait_for(texts(stream, 4), 10) == ["two", "three", "four", "five"]
+
+
 async def test_replies_and_deltas_are_part_of_the_stream(producer: Producer, redis: Redis, outbox: Outbox) -> None:
     delta = Delta(
         data="H", agent_name="a", client_id="alice", swarm_name="support", request_id="r-1", attempt=1, index=0
