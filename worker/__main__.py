@@ -1,5 +1,6 @@
 """The command `swarmline`, also as `python -m worker`: runs a verb and turns what it raises into an exit code."""
 
+import os
 import sys
 import traceback
 
@@ -12,6 +13,7 @@ EXIT_INTERRUPTED = 130
 
 def main() -> None:
     """Run the command line; exits with a code of worker/errors.py."""
+    _fill_standard_files()
     from worker.cli.app import app  # noqa: PLC0415 - importing this module must stay cheap for spawned processes
 
     try:
@@ -25,6 +27,19 @@ def main() -> None:
     except Exception:  # noqa: BLE001 - a bug: Python's own traceback would show addresses with their passwords
         print(redact_url(traceback.format_exc()), file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_CRASH)
+
+
+def _fill_standard_files() -> None:
+    """Open /dev/null where whoever started us closed standard input, output or error, as some daemons do.
+
+    Else the next connection would take the number, and libuv ends the process when it closes a file below 3.
+    """
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003 - children have no others either
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
 
 
 if __name__ == "__main__":

@@ -57,6 +57,16 @@ def test_no_redis_at_the_start_is_69_and_shows_no_password(tmp_path: Path, argum
     assert CANARY not in ended.stderr + ended.stdout
 
 
+@pytest.mark.parametrize("closed", ["0<&-", "1>&-", "2>&-", "0<&- 1>&- 2>&-"])
+def test_a_worker_starts_without_standard_input_output_or_error(tmp_path: Path, closed: str) -> None:
+    write_shop(tmp_path)
+    command = f'"$@" {closed}'
+    worker = [sys.executable, "-m", "worker", "worker", "--app", "shop:app", "--redis-url", NOBODY]
+    environment = clean_environment({"SWARMLINE_METRICS_PORT": "0"})
+    ended = subprocess.run(["sh", "-c", command, "sh", *worker], cwd=tmp_path, env=environment, check=False, timeout=50)
+    assert ended.returncode == 69
+
+
 def test_a_bad_client_id_is_a_usage_error(redis_url: str) -> None:
     ended = run("send", "al*ce", "support", "hi", SWARMLINE_REDIS_URL=redis_url)
     assert ended.returncode == 2
