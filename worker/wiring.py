@@ -73,7 +73,8 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
             await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
         stopping = Stopping(worker)
         with stopping.installed():
-            print(f"READY worker_id={worker_id} shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
+            with contextlib.suppress(BrokenPipeError):  # nobody reads it any more: no reason to end
+                print(f"READY worker_id={worker_id} shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
             return await _serve(worker, stopping, settings)
 
 

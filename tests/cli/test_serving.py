@@ -42,6 +42,19 @@ async def test_a_message_from_the_shell_is_answered(redis_url: str, start_swarml
     assert await worker.ended() == 0
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_a_worker_serves_though_nobody_reads_that_it_is_ready(redis_url: str, processes: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "worker", "worker", "--app", APP, "--metrics-port", "-1", "--processes", processes]
+    environment = clean_environment({"SWARMLINE_REDIS_URL": redis_url})
+    worker = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=writing)
+    os.close(writing)
+    sent = run("send", "alice", "support", "Hello", "--wait", SWARMLINE_REDIS_URL=redis_url)
+    worker.send_signal(signal.SIGTERM)
+    assert (sent.returncode, worker.wait(30)) == (0, 0), sent.stderr
+
+
 async def test_the_bus_can_be_watched_from_the_shell(redis_url: str, start_swarmline: Start) -> None:
     await start_swarmline("worker", "--app", APP, "--redis-url", redis_url, "--metrics-port", "-1").ready()
     watching = start_swarmline("tail", "alice", "--json", "--redis-url", redis_url)
