@@ -22,7 +22,6 @@ OUTPUT_MAX_BYTES = 1_048_576
 MAILBOX_MAX = 1_000
 #: nested lists and objects of a body, itself included
 DEPTH_MAX = 32
-REPLY_TO_MAX_BYTES = 256
 #: how long a terminal reply is kept, from the moment it is written
 DEFAULT_RESULT_TTL_S = 300
 

@@ -19,7 +19,7 @@ from worker.bench.throughput import closed
 
 
 def measured(*, n: int = 100, seconds: float = 1.0, bad: int = 0, fault: str = "") -> Measured:
-    return Measured(n=n, bad=bad, seconds=seconds, p50_s=0.001, p95_s=0.002, p99_s=0.003, fault=fault)
+    return Measured(n=n, bad=bad, seconds=seconds, p50_s=0.001, p99_s=0.003, fault=fault)
 
 
 def samples_of(pairs: list[tuple[float, float]]) -> Samples:

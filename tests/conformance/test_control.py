@@ -1,7 +1,6 @@
 """What reaches a turn from outside while it runs, or the client beside it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -9,8 +8,6 @@ from tests.conformance.conftest import Serve
 from tests.conformance.house import agent, swarm
 from tests.conformance.model import call
 from worker import CompletionRequest, Policy, SwarmCallbacks, Tool, Turn, tool
-
-Hang = Callable[..., Awaitable[str]]
 
 
 class Door:

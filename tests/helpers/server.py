@@ -69,10 +69,6 @@ class Server:
         self._process.kill() if self._process.is_running() else None
         shutil.rmtree(self.directory, ignore_errors=True)
 
-    def shut_down(self) -> None:
-        """End the server with SIGTERM and keep its files, for `start` afterwards."""
-        self._process.stop()
-
     def kill(self) -> None:
         """End the server with SIGKILL and keep its files."""
         self._process.kill()

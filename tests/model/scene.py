@@ -75,10 +75,6 @@ class Scene:
             finish(self.held, release=True, bans=[("polite", True)], events=['{"e":1}'], journaled=True)
         )
 
-    async def bury_held(self) -> list[str]:
-        """Commit the held session as a dead letter."""
-        return await self.worker.commit(finish(self.held, release=True, dead_reason="agent_error", error="x"))
-
     async def flush_held(self) -> list[str]:
         """Flush live output of the held session."""
         output = LiveOutput(self.held.sid, self.held.fence, ['{"type":"emit"}'], ['{"e":1}'], {"held-1/step/1": "x"})

@@ -67,7 +67,6 @@ class Measured:
     bad: int
     seconds: float
     p50_s: float
-    p95_s: float
     p99_s: float
     fault: str = ""
 
@@ -134,7 +133,6 @@ class Run:
             bad=self._bad,
             seconds=seconds,
             p50_s=cuts[49],
-            p95_s=cuts[94],
             p99_s=cuts[98],
             fault=self._fault,
         )

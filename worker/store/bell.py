@@ -34,10 +34,6 @@ class Bell:
         """Return what waits for a request or a ring, `wait_s` at most, in front of a claim; one worker hears each."""
         return Wait(_read(wait_s, self._keys.requests, self._keys.bell), wait_s)
 
-    async def ring(self) -> None:
-        """Wake one idle worker; raises `QueueUnavailable`."""
-        await self._aside.command("XADD", self._keys.bell, "MAXLEN", 1, "*", "b", 1)
-
 
 def _read(wait_s: float, *streams: str) -> tuple[Argument, ...]:
     read = ("XREADGROUP", "GROUP", DOORBELL_GROUP, CONSUMER, "COUNT", 1, "BLOCK", int(wait_s * 1000), "NOACK")
