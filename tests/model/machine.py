@@ -252,13 +252,19 @@ class ShardMachine(RuleBasedStateMachine):
 
     @rule(client=clients)
     def sweep(self, client: str) -> None:
-        """Let the time of an idle session be over, and sweep."""
+        """Let the time of an idle session be over, and sweep: nobody is asked while no worker lives."""
         session = self.model.sessions.get(client)
         if session is None or session.status != "idle":
             return
-        self.client.zadd(self.keys.sessions, {sid_of("support", client): 1})
+        sid = sid_of("support", client)
+        due_at_ms = self.client.zscore(self.keys.sessions, sid)
+        self.client.zadd(self.keys.sessions, {sid: 1})
+        if not self.model.workers - self.model.expired:
+            assert self.run(self.housekeeper.sweep()) == 0
+            self.client.zadd(self.keys.sessions, {sid: due_at_ms})
+            return
         assert self.run(self.housekeeper.sweep()) == 1
-        record = self.client.lindex(self.keys.mailbox(sid_of("support", client)), -1) or b""
+        record = self.client.lindex(self.keys.mailbox(sid), -1) or b""
         self.model.sweep([client], [record.split(b"\t")[0].decode()])
 
     @invariant()

@@ -55,6 +55,19 @@ async def test_a_session_asked_to_dispose_no_longer_expires(
         assert await stage.redis.pttl(key) == -1
 
 
+async def test_while_no_worker_lives_nobody_is_asked_and_the_expiry_stays(
+    stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
+) -> None:
+    await idle(stage, worker)
+    await stage.expire_lease(worker)
+    assert await housekeeper.sweep() == 0
+    assert (await stage.session())["status"] == "idle"
+    for key in (stage.keys.session(SID), stage.keys.history(SID), stage.keys.outbox(SID)):
+        assert await stage.redis.pttl(key) > 0
+    worker.renew()
+    assert await housekeeper.sweep() == 1, "it is still due"
+
+
 async def test_a_session_that_is_not_due_is_left_alone(
     stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
 ) -> None:

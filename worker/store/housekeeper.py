@@ -27,11 +27,11 @@ class ShardHousekeeper:
         await self._link.close()
 
     async def sweep(self) -> int:
-        """Ask idle sessions that are due to dispose; returns how many were asked."""
+        """Ask idle sessions that are due to dispose, if a worker lives; returns how many were asked."""
         keys, total = self._keys, 0
         while True:
             seen, asked = await self._link.call(
-                load("sweep"), keys.sessions, keys.ready, keys.bell, keys.base, SWEEP_BATCH
+                load("sweep"), keys.sessions, keys.ready, keys.bell, keys.workers, keys.base, SWEEP_BATCH
             )
             total += asked
             if seen < SWEEP_BATCH:

@@ -2,16 +2,20 @@
 --[[
   Ask idle sessions whose time is over to dispose: each gets a dispose request of its own, in its own lane.
 
+  What was asked waits without an expiry. While no worker lives nobody would hear it, and housekeeping may run without
+  workers: then the sessions stay as they are, and the expiry of their keys ends them.
+
   KEYS[1] sessions_key  zset    idle sids, score = when they expire, ms
   KEYS[2] ready_key     list    sids with waiting requests and no holder
   KEYS[3] bell_key      stream  wakes idle workers
+  KEYS[4] workers_key   zset    live workers, score = lease end, ms
 
   ARGV[1] base   string  what every key of the shard begins with
   ARGV[2] limit  int     sessions to look at, at most
 
   Returns  {sessions looked at, sessions asked to dispose}
 ]]
-local sessions_key, ready_key, bell_key = KEYS[1], KEYS[2], KEYS[3]
+local sessions_key, ready_key, bell_key, workers_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local base, limit = ARGV[1], ARGV[2]
 
 --#include calls
@@ -21,6 +25,9 @@ local base, limit = ARGV[1], ARGV[2]
 --#include record
 --#include bell
 
+if call('ZCOUNT', workers_key, now_text, '+inf') == 0 then
+  return { 0, 0 }
+end
 call('LLEN', ready_key)
 call('XLEN', bell_key)
 local due = call('ZRANGEBYSCORE', sessions_key, '-inf', now_text, 'LIMIT', 0, limit)
