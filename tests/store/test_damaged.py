@@ -107,6 +107,7 @@ async def test_a_session_whose_waiting_requests_were_taken_away_goes_idle(stage:
     assert (await worker.claim()).sessions == []
     assert (await stage.session())["status"] == "idle"
     assert await stage.names(stage.keys.sessions) == [SID]
+    assert await stage.redis.pttl(stage.keys.history(SID)) > 0, "as of every idle session"
     await stage.push("c-2", kind="notify")
     session = await worker.claim_one()
     assert await worker.commit(finish(session, source=Source.CONTROL, opens=False, records=[])) == ["ok"]

@@ -4,6 +4,12 @@
 -- within milliseconds, and six calls a turn are spared. The field `expires` tells when that is, in ms; '' = it does not.
 local LONGEST_WAIT_MS = 300000 -- the holder's renewals take the expiry off within a minute
 
+local function expire(sid, life_ms)
+  call('PEXPIRE', session_key_prefix .. sid, life_ms)
+  call('PEXPIRE', history_key_prefix .. sid, life_ms)
+  call('PEXPIRE', outbox_key_prefix .. sid, life_ms)
+end
+
 -- Tell whether the keys outlive the turn that begins now and a whole TTL on top: should all workers die in it, nothing is
 -- gone before the session would have ended anyway.
 local function outlives(expires, ttl_ms)

@@ -119,9 +119,11 @@ local function let_rest(session)
   if call('ZSCORE', delayed_key, session.sid) then
     call('HSET', session.key, 'status', 'delayed')
   elseif session.turn then
-    local settings = settings_of(session.swarm_name) or NOTHING
-    call('HSET', session.key, 'status', 'idle')
-    call('ZADD', sessions_key, now_ms + (settings.ttl_ms or 0), session.sid)
+    local ttl_ms = (settings_of(session.swarm_name) or NOTHING).ttl_ms or 0
+    local life_ms = ttl_ms + LONGEST_WAIT_MS
+    call('HSET', session.key, 'status', 'idle', 'expires', integer(now_ms + life_ms))
+    call('ZADD', sessions_key, now_ms + ttl_ms, session.sid)
+    expire(session.sid, life_ms)
   else
     call('DEL', session.key)
   end

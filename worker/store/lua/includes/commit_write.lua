@@ -180,9 +180,7 @@ local function renew_expiry(session, shape)
   if (tonumber(session.expires) or 0) >= shape.must_live_until_ms and not session.has_new_key then
     return
   end
-  call('PEXPIRE', session.key, shape.life_ms)
-  call('PEXPIRE', history_key_prefix .. session.sid, shape.life_ms)
-  call('PEXPIRE', session.outbox_key, shape.life_ms)
+  expire(session.sid, shape.life_ms)
   session.expires = shape.expires
   set('expires', session.expires)
 end
