@@ -129,14 +129,7 @@ local function pop_requests(item)
   end
 end
 
--- What waits opens a fresh session: it keeps its lists, and nothing else of the old one.
-local function begin_afresh(session)
-  call('HSET', session.key, 'status', 'ready')
-  if session.control then
-    call('HSET', session.key, 'control', '1')
-  end
-  ready[#ready + 1] = session.sid
-end
+--#include afresh
 
 -- The status the session gets when its holder lets go, and the index that goes with it.
 local function status_after_release(session, shape, mailbox_waits)
@@ -162,7 +155,8 @@ local function release(item)
     call('DEL', session.key, history_key_prefix .. session.sid, session.outbox_key, journal_key_prefix .. session.sid)
     call('ZREM', delayed_key, session.sid)
     if mailbox_waits or session.control then
-      begin_afresh(session)
+      begin_afresh(session.sid, session.control)
+      ready[#ready + 1] = session.sid
     end
     return true
   end

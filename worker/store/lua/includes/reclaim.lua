@@ -6,16 +6,15 @@ local function is_unbroken(last_ms, lease_ms)
   return last_ms <= now_ms and now_ms - last_ms <= lease_ms / 2
 end
 
--- All workers were away for longer than the session lived: what waits in it opens a fresh one.
+--#include afresh
+
+-- All workers were away for longer than the session lived.
 local function begin_afresh_if_waiting(sid)
   local has_control = call('EXISTS', control_key_prefix .. sid) == 1
   if not has_control and call('EXISTS', mailbox_key_prefix .. sid) == 0 then
     return false
   end
-  call('HSET', session_key_prefix .. sid, 'status', 'ready')
-  if has_control then
-    call('HSET', session_key_prefix .. sid, 'control', '1')
-  end
+  begin_afresh(sid, has_control)
   call('RPUSH', ready_key, sid)
   return true
 end
