@@ -246,7 +246,14 @@ async def _housekeeping(settings: Settings, worker_id: str, observers: Observers
     )
     metrics = observers.metrics
     archive = Archive(url, settings.namespace, outlet)
-    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet, archive)
+    household = Household(
+        housekeepers,
+        metrics.cluster,
+        metrics.redis_error,
+        outlet,
+        archive,
+        may_sweep=lambda: observers.health.ready()[0],
+    )
     sampler = Sampler(household, worker_id)
     tasks = [asyncio.create_task(supervise_housekeeping(plan, household)), asyncio.create_task(sampler.run())]
     try:

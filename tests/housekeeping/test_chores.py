@@ -1,6 +1,7 @@
 """A chore goes over all shards, and one shard that is away does not stop it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,12 @@ async def test_a_chore_is_done_on_every_shard(chore: object, name: str) -> None:
     seen = Seen(RecordingHousekeeper(), RecordingHousekeeper())
     assert await chore({HOUSEHOLD: seen.household}) == 2  # pyright: ignore[reportCallIssue]
     assert [housekeeper.done for housekeeper in seen.housekeepers] == [[name], [name]]
+
+
+async def test_who_leaves_asks_no_session_to_dispose() -> None:
+    seen = Seen(RecordingHousekeeper())
+    assert await sweep_expired_sessions({HOUSEHOLD: replace(seen.household, may_sweep=lambda: False)}) == 0
+    assert seen.count("sweep") == 0
 
 
 async def test_a_shard_that_is_away_does_not_stop_the_others() -> None:

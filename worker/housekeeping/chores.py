@@ -15,9 +15,9 @@ from worker.housekeeping.outlet import Outlet
 
 #: where a chore finds the household in arq's context
 HOUSEHOLD = "household"
-#: well below a lease: the script takes a longer pause between two calls for an outage
 #: all who do the chores share one name: whoever takes the next tick goes on where the last one stopped
 CALLER_ID = "housekeeping"
+#: well below a lease: the script takes a longer pause between two calls for an outage
 RECLAIM_EVERY_S = 2
 TRIM_EVERY_S = 15
 CHORE_TIMEOUT_S = 20
@@ -68,12 +68,17 @@ class Household:
     outlet: Outlet | None = None
     #: what errands look into; None = this worker runs none
     archive: Archive | None = None
+    #: whether a session that is asked to dispose is heard: who leaves may have been the last one to take it
+    may_sweep: Callable[[], bool] = lambda: True
     #: arq runs chores that are due together at once; the connection of a housekeeper takes one call at a time
     one_chore: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 async def sweep_expired_sessions(context: Mapping[str, Any]) -> int:
-    """Ask idle sessions whose time is over to dispose; returns how many."""
+    """Ask idle sessions whose time is over to dispose, unless this worker takes no more work; returns how many."""
+    household: Household = context[HOUSEHOLD]
+    if not household.may_sweep():
+        return 0
     return sum(await on_all_shards(context, "sweep", lambda shard: shard.sweep()))
 
 
