@@ -35,7 +35,7 @@ class Housekeeper(Protocol):
         ...
 
     async def reclaim(self) -> int:
-        """Put the sessions of dead workers back; returns how many workers were found dead."""
+        """Put the sessions of dead workers back; returns how many sessions."""
         ...
 
     async def trim(self) -> int:
