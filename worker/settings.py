@@ -2,13 +2,14 @@
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -29,6 +30,17 @@ PLAIN_REDIS_URL = "REDIS_URL"
 #: names that steer the project's own tests; no setting, and no typo either
 TEST_PREFIX = "SWARMLINE_TEST_"
 REDIS_SCHEMES = ("redis", "rediss", "unix")
+#: what may follow the `?` of an address, and how it is written: the options of redis-py that are left to the user
+URL_OPTIONS = {"db": r"\d+", "username": ".+", "password": ".+", "client_name": ".+"}
+TLS_OPTIONS = {
+    "ssl_ca_certs": ".+",
+    "ssl_ca_data": ".+",
+    "ssl_certfile": ".+",
+    "ssl_keyfile": ".+",
+    "ssl_ciphers": ".+",
+    "ssl_cert_reqs": "none|optional|required",
+    "ssl_check_hostname": r"(?i:true|false|yes|no|y|n|t|f|1|0)",
+}
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 LogFormat = Literal["auto", "json", "console"]
@@ -40,7 +52,7 @@ def _checked_url(url: SecretStr) -> SecretStr:
         parts = urlsplit(url.get_secret_value())
         port = parts.port
     except ValueError:
-        message = "the host or the port can't be read; write / : @ [ of a password as %2F %3A %40 %5B"
+        message = "the host or the port can't be read; write / ? # : @ [ of a password as %2F %3F %23 %3A %40 %5B"
         raise ValueError(message) from None
     if port == 0:
         message = "the port should be 1 to 65535"
@@ -48,7 +60,21 @@ def _checked_url(url: SecretStr) -> SecretStr:
     if parts.scheme not in REDIS_SCHEMES:
         message = "should begin with redis://, rediss:// or unix://"
         raise ValueError(message)
+    _check_url_options(parts)
     return url
+
+
+def _check_url_options(parts: SplitResult) -> None:
+    # redis-py would raise in the middle of the first connection; and names are not repeated either, since a password
+    # with a bare ? may look like one
+    known = URL_OPTIONS | TLS_OPTIONS if parts.scheme == "rediss" else URL_OPTIONS
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in known:
+            message = f"after the ? should stand one of {', '.join(known)}; write a ? of a password as %3F"
+            raise ValueError(message)
+        if not re.fullmatch(known[name], value, re.DOTALL):
+            message = f"the value of {name}= can't be read"
+            raise ValueError(message)
 
 
 def _checked_namespace(name: str) -> str:

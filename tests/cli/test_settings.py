@@ -172,3 +172,30 @@ def test_an_address_whose_port_is_none_is_refused_without_being_repeated(
     with pytest.raises(ConfigurationError, match=r"SWARMLINE_REDIS_URL: the (host or the )?port") as refusal:
         load_settings()
     assert "geheim" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "complaint"),
+    [
+        ("redis://h/0?socket_timeout=1", "after the [?] should stand one of db, username, password, client_name;"),
+        ("redis://h?ssl_ca_certs=geheim", "after the [?] should stand one of db"),
+        ("redis://u:12?geheim@h", "after the [?] should stand one of db"),
+        ("unix:///run/s?db=geheim", "the value of db= can't be read"),
+        ("rediss://h?ssl_cert_reqs=geheim", "the value of ssl_cert_reqs= can't be read"),
+    ],
+)
+def test_an_address_with_an_option_that_no_connection_takes_is_refused_without_being_repeated(
+    monkeypatch: pytest.MonkeyPatch, url: str, complaint: str
+) -> None:
+    monkeypatch.setenv("SWARMLINE_REDIS_URL", url)
+    with pytest.raises(ConfigurationError, match=f"SWARMLINE_REDIS_URL: {complaint}") as refusal:
+        load_settings()
+    assert "geheim" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["unix:///run/s?db=1&password=x", "rediss://h?ssl_ca_certs=f&ssl_cert_reqs=none&ssl_check_hostname=false"]
+)
+def test_an_address_may_have_options(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("SWARMLINE_REDIS_URL", url)
+    assert url_of(load_settings()) == url
