@@ -136,6 +136,8 @@ LOOKING = (
     ("queues",), ("workers", "ls"), ("workers", "show", "x"), ("bans", "ls"),
     ("ban", "a", "b", "c", "--timeout-s", "1"), ("export", "a", "b", "--timeout-s", "1"),
 )  # fmt: skip
+#: each of these waits for a reply, and can be told how long
+SENDING = [verb for verb in (*LOOKING, ("send", "a", "b", "hi", "--timeout-s", "1")) if "--timeout-s" in verb]
 
 
 @pytest.mark.parametrize("verb", LOOKING, ids=" ".join)
@@ -145,6 +147,12 @@ def test_a_redis_that_is_gone_is_69_in_one_line(verb: tuple[str, ...]) -> None:
     assert ended.stdout == ""
     assert len(ended.stderr.splitlines()) == 1
     assert "canary" not in ended.stderr
+
+
+@pytest.mark.parametrize("verb", SENDING, ids=" ".join)
+def test_who_waits_for_a_second_waits_no_longer_for_redis(verb: tuple[str, ...]) -> None:
+    ended = run(*verb, SWARMLINE_REDIS_URL=f"redis://127.0.0.1:{free_port()}")
+    assert "within 1 s" in ended.stderr
 
 
 @pytest.mark.parametrize("verb", [("queues",), ("dead", "ls"), ("check", "--redis-url", "{url}")], ids=" ".join)

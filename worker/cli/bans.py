@@ -90,7 +90,7 @@ def _ask(kind: str, whom: tuple[str, str, str], timeout_s: float, settings: Sett
     client, swarm, policy = whom
 
     async def replied() -> Reply:
-        async with producer_of(settings) as producer:
+        async with producer_of(settings, within_s=timeout_s) as producer:
             request_id = await producer.send(client, swarm, kind, policy_name=policy, timeout_s=timeout_s)
             return await producer.result(request_id, client_id=client, timeout_s=timeout_s)
 

@@ -34,7 +34,7 @@ def export(
         raise typer.BadParameter(f"--out {out}: is there already")
 
     async def exported() -> dict[str, JsonValue] | None:
-        async with producer_of(settings) as producer:
+        async with producer_of(settings, within_s=timeout_s) as producer:
             return await producer.export_session(client, swarm, timeout_s=timeout_s)
 
     with told_plainly():

@@ -33,7 +33,7 @@ def send(
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
     async def sent() -> Reply | str:
-        async with producer_of(settings) as producer:
+        async with producer_of(settings, within_s=timeout_s) as producer:
             if wait:
                 return await producer.execute(client, swarm, message, timeout_s=timeout_s)
             return await producer.send(client, swarm, "execute", message=message, timeout_s=timeout_s)

@@ -112,7 +112,7 @@ def dispose(
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
     async def disposed() -> Reply:
-        async with producer_of(settings) as producer:
+        async with producer_of(settings, within_s=timeout_s) as producer:
             request_id = await producer.send(client, swarm, "dispose", force=force, timeout_s=timeout_s)
             return await producer.result(request_id, client_id=client, timeout_s=timeout_s)
 
