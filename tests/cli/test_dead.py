@@ -167,6 +167,8 @@ async def test_an_entry_that_is_no_dead_letter_can_be_dropped_only(redis: Redis,
     assert letter_id in dead(redis_url, "ls")
     refused = run("dead", "redrive", letter_id, "--redis-url", redis_url)
     assert (refused.returncode, "dead drop" in refused.stderr) == (2, True)
+    readable = await bury(redis)
+    assert dead(redis_url, "redrive", "--all") == f"{readable} -> r-1.r1\n", "it does not stop the others"
     assert dead(redis_url, "drop", letter_id) == "1 dropped\n"
 
 

@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Annotated, NamedTuple, TypeVar
+from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 import typer
 
@@ -36,6 +36,8 @@ DropDeadline = Annotated[bool, typer.Option("--drop-deadline", help="Send them w
 
 
 _T = TypeVar("_T")
+#: shard and entry id of a dead letter
+Place: TypeAlias = tuple[int, str]
 _ID = re.compile(r"(\d{1,4})/(\d{1,20}-\d{1,20})")
 
 
@@ -45,6 +47,7 @@ class Wanted(NamedTuple):
     reason: DeadReason | None = None
     swarm: str | None = None
     client: str | None = None
+    readable: bool = False
 
     def has(self, buried: Buried) -> bool:
         """Tell whether a dead letter is meant."""
@@ -52,6 +55,7 @@ class Wanted(NamedTuple):
             (self.reason is None or (buried.letter is not None and buried.letter.reason is self.reason))
             and self.swarm in (None, buried.original("swarmName"))
             and self.client in (None, buried.original("clientId"))
+            and not (self.readable and buried.letter is None)
         )
 
 
@@ -70,7 +74,7 @@ def ls(
 
     async def listed(graveyard: Graveyard) -> tuple[list[Buried], int]:
         found = [buried async for buried in _all(graveyard, Wanted(reason, swarm, client), at_most=count)]
-        return sorted(found, key=_age)[:count], await graveyard.count()
+        return sorted(found, key=lambda buried: _age(_place(buried)))[:count], await graveyard.count()
 
     found, kept = _with_graveyard(redis_url, namespace, listed)
     if as_json:
@@ -133,8 +137,11 @@ def redrive(
 
     async def again(graveyard: Graveyard) -> list[dict[str, str]]:
         done: list[dict[str, str]] = []
-        chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client))
-        for buried in with_bar(chosen, "sent again"):
+        chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client, readable=every))
+        for place in with_bar(chosen, "sent again"):
+            buried = await graveyard.find(*place)
+            if buried is None:
+                continue  # somebody else was faster
             if buried.letter is None:
                 raise _refused(f"{_id(buried)} is no dead letter that is known here; `dead drop` removes it")
             new_id = await graveyard.redrive(buried, keeps_deadline=not drop_deadline)
@@ -183,7 +190,7 @@ def drop(
         chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client))
         if every and chosen and not yes and sys.stdin.isatty():
             typer.confirm(f"Delete {len(chosen)} dead letters for good?", abort=True, err=True)
-        return sum([await graveyard.drop(buried) for buried in with_bar(chosen, "dropped")])
+        return sum([await graveyard.drop(*place) for place in with_bar(chosen, "dropped")])
 
     count = _with_graveyard(redis_url, namespace, gone)
     typer.echo(json.dumps({"dropped": count}) if as_json else f"{count} dropped")
@@ -210,13 +217,16 @@ async def _all(graveyard: Graveyard, wanted: Wanted, *, at_most: int | None = No
                 break
 
 
-async def _chosen(graveyard: Graveyard, letter_ids: list[str] | None, every: bool, wanted: Wanted) -> list[Buried]:
-    """Return the letters that were named, or all that are meant, the oldest first; ends the command with 2."""
+async def _chosen(graveyard: Graveyard, letter_ids: list[str] | None, every: bool, wanted: Wanted) -> list[Place]:
+    """Return where the letters lie that were named, or all that are meant, the oldest first; ends the command with 2.
+
+    Not the letters: a hundred thousand of them may be more than the memory holds.
+    """
     if letter_ids and not every and wanted == Wanted():
-        return await _found(graveyard, letter_ids)
+        return [_place(buried) for buried in await _found(graveyard, letter_ids)]
     if letter_ids or not every:
         raise _refused("name dead letters by their ids, or give --all with or without other options")
-    return sorted([buried async for buried in _all(graveyard, wanted)], key=_age, reverse=True)
+    return sorted([_place(buried) async for buried in _all(graveyard, wanted)], key=_age, reverse=True)
 
 
 async def _found(graveyard: Graveyard, letter_ids: list[str]) -> list[Buried]:
@@ -237,10 +247,15 @@ def _refused(reason: str) -> typer.Exit:
     return typer.Exit(EXIT_USAGE)
 
 
-def _age(buried: Buried) -> tuple[int, int, int]:
+def _place(buried: Buried) -> Place:
+    return buried.shard, buried.entry_id
+
+
+def _age(place: Place) -> tuple[int, int, int]:
     """Return what sorts the newest first."""
-    ms, _, number = buried.entry_id.partition("-")
-    return -int(ms), -int(number), buried.shard
+    shard, entry_id = place
+    ms, _, number = entry_id.partition("-")
+    return -int(ms), -int(number), shard
 
 
 def _buried_at_ms(buried: Buried) -> int:

@@ -77,13 +77,13 @@ class Graveyard:
         keys = ShardKeys(self._namespace, await self._shard_of(buried))
         flat = [part for pair in fields.items() for part in pair]
         await self._link.command("XADD", keys.requests, "*", *flat)
-        await self.drop(buried)
+        await self.drop(buried.shard, buried.entry_id)
         return fields[b"requestId"].decode()
 
-    async def drop(self, buried: Buried) -> bool:
+    async def drop(self, shard: int, entry_id: str) -> bool:
         """Delete a dead letter; tell whether it was there."""
-        dead = ShardKeys(self._namespace, buried.shard).dead
-        return await self._link.command("XDEL", dead, buried.entry_id) == 1
+        dead = ShardKeys(self._namespace, shard).dead
+        return await self._link.command("XDEL", dead, entry_id) == 1
 
     async def _shard_of(self, buried: Buried) -> int:
         """Return where the request belongs: its letter may lie in another shard because it was sent there."""
