@@ -45,7 +45,7 @@ class Heartbeat:
         self._max_loop_stall_s = max_loop_stall_s
         self._listener = listener
         self._loop = asyncio.get_running_loop()
-        self._stop = threading.Event()
+        self._stop, self._due = threading.Event(), threading.Event()
         self._last_beat = monotonic()
         self._is_told = False
         # A thread begins with an empty context, and instrumented libraries would make a span of each renewal.
@@ -57,12 +57,20 @@ class Heartbeat:
         self._beat(monotonic())
         self._thread.start()
 
+    def renew_now(self) -> None:
+        """Renew at once: somebody was told that the lease is gone, and nothing is claimed before the next one."""
+        self._due.set()
+
     async def stop(self) -> None:
         """Stop renewing; returns when the thread has ended."""
-        self._stop.set()
+        self._end()
         await asyncio.to_thread(self._thread.join)
         for link in self._links:
             link.close()
+
+    def _end(self) -> None:
+        self._stop.set()
+        self._due.set()
 
     def _beat(self, due: float) -> None:
         now = monotonic()
@@ -83,7 +91,8 @@ class Heartbeat:
                         unregistered.discard(shard)
                     else:
                         pause_s = min(pause_s, backoff_s(0, first_s=AGAIN_S, most_s=AGAIN_S))
-            self._stop.wait(max(0.05, pause_s - (monotonic() - started)))
+            self._due.wait(max(0.05, pause_s - (monotonic() - started)))
+            self._due.clear()
 
     def _tell_of_block(self, blocked_s: float) -> None:
         """Write once for each block who holds the loop: when it is over nobody can tell any more."""
@@ -111,4 +120,4 @@ class Heartbeat:
         try:
             self._loop.call_soon_threadsafe(callback, *arguments)
         except RuntimeError:
-            self._stop.set()  # the loop is closed: the process is about to end
+            self._end()  # the loop is closed: the process is about to end

@@ -1,7 +1,7 @@
 """Admit and claim: keep the worker's free slots filled, and entries moving into mailboxes even when none is free."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from worker.errors import QueueUnavailable
@@ -45,6 +45,11 @@ class Intake:
         self._asks_no_more = asyncio.Event()
         self._ends = False
         self._has_ended = asyncio.Event()
+        self._tell_no_lease: Callable[[], None] = lambda: None
+
+    def on_no_lease(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when a claim was refused for want of a lease: the next renewal may be far away."""
+        self._tell_no_lease = tell
 
     async def run(self) -> None:
         """Claim for ever; while draining it still admits, so that control reaches running turns."""
@@ -86,15 +91,7 @@ class Intake:
         try:
             claim = await self._claim(asked, suspects, may_wait=may_wait)
         except NoLease:
-            # Others have taken the sessions; the heartbeat registers anew and then this loop goes on.
-            self._took_all_there_was = False
-            self._executor.lose_all()
-            self._executor.registered.clear()
-            if self._slots.closed:
-                self._asks_no_more.set()
-            if self._ends:
-                return
-            await self._executor.registered.wait()
+            await self._begin_anew()
             return
         is_full = len(claim.sessions) >= asked
         # When there is more, the next call goes out at once, so that Redis works on it while the turns run. And the
@@ -108,6 +105,17 @@ class Intake:
         if is_full and not has_more and not self._ends:
             self._doorbell.arm()
             await self._slots.freed_or(self._doorbell.rung)
+
+    async def _begin_anew(self) -> None:
+        """Others have taken the sessions, or Redis has lost everything: go on when the heartbeat has a new lease."""
+        self._took_all_there_was = False
+        self._executor.lose_all()
+        self._executor.registered.clear()
+        if self._slots.closed:
+            self._asks_no_more.set()
+        if not self._ends:
+            self._tell_no_lease()
+            await self._executor.registered.wait()
 
     async def _claim(self, asked: int, suspects: int, *, may_wait: bool) -> Claim:
         self._op_number += 1

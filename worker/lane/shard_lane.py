@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from worker.definitions.swarm import Swarm
@@ -97,6 +97,10 @@ class ShardLane:
         self.lease.renewed(sent_at)
         self.executor.registered.set()
         self._control.hinted(renewal.hints)
+
+    def on_no_lease(self, tell: Callable[[], None]) -> None:
+        """Call `tell` when a claim was refused for want of a lease."""
+        self._intake.on_no_lease(tell)
 
     async def lost(self) -> None:
         """Stop what ran under a lease that is gone, and prepare Redis anew: it may have lost everything."""

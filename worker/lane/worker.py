@@ -36,6 +36,8 @@ class Worker:
         self._silent_since: dict[int, float] = {}
         listener = HeartbeatListener(self._renewed, self._lost, self._failed, self._beat)
         self._heartbeat = Heartbeat(links, lanes[0].lease.lease_s, max_loop_stall_s, listener)
+        for lane in lanes:
+            lane.on_no_lease(self._heartbeat.renew_now)
 
     async def start(self) -> None:
         """Prepare every shard and get a lease; raises `QueueUnavailable`."""
