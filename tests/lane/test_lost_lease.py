@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+import redis as redis_py
 from redis.asyncio import Redis
 
 from schemas.keyspace import ShardKeys
@@ -47,4 +48,15 @@ async def is_answered_soon(redis: Redis) -> None:
 @pytest.mark.usefixtures("worker")
 async def test_when_redis_has_lost_everything_no_request_waits_for_the_next_renewal(redis: Redis) -> None:
     await redis.flushall()
+    await is_answered_soon(redis)
+
+
+async def test_a_new_lease_counts_although_the_loop_hears_of_it_together_with_the_loss(
+    redis: Redis, redis_url: str, worker: Worker
+) -> None:
+    with redis_py.Redis.from_url(redis_url) as blocking:
+        blocking.zrem(KEYS.workers, "w1")
+        worker._heartbeat.renew_now()  # noqa: SLF001 - nobody else has a reason to
+        while blocking.zscore(KEYS.workers, "w1") is None:
+            """The loop stands still meanwhile."""
     await is_answered_soon(redis)

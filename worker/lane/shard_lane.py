@@ -102,10 +102,13 @@ class ShardLane:
         """Call `tell` when a claim was refused for want of a lease."""
         self._intake.on_no_lease(tell)
 
-    async def lost(self) -> None:
-        """Stop what ran under a lease that is gone, and prepare Redis anew: it may have lost everything."""
+    def lost(self) -> None:
+        """Stop what ran under a lease that is gone."""
         self.lease.lost()
         self.executor.lose_all()
+
+    async def restore(self) -> None:
+        """Prepare Redis anew: it may have lost everything."""
         await self._outage.until_answered("prepare", self.prepare)
 
     def claim_now(self) -> None:

@@ -96,7 +96,8 @@ class Worker:
     def _lost(self, shard: int) -> None:
         self._observers.metrics.lease_lost()
         log.warning("lease_lost", shard=shard)
-        task = asyncio.create_task(self._lanes[shard].lost())
+        self._lanes[shard].lost()  # at once: the new lease may be the very next thing to hear of
+        task = asyncio.create_task(self._lanes[shard].restore())
         self._restoring.add(task)
         task.add_done_callback(self._restoring.discard)
 
