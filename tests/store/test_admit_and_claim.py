@@ -5,6 +5,17 @@ import pytest
 from tests.store.stage import LEASE_MS, SID, Ears, Stage, StagedWorker, finish
 from worker.store.claims import NoLease
 
+#: every field that a sender may leave out, and some value of it
+OPTIONAL = {
+    "whenBusy": "coalesce",
+    "force": "1",
+    "replyTo": "swarmline:{0}:reply:me",
+    "deadlineMs": "99999999999999",
+    "sentAtMs": "1",
+    "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    "tracestate": "a=b",
+}
+
 
 async def test_a_new_request_opens_a_session_and_is_claimed_in_one_call(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-1", replyTo=stage.keys.reply_channel("me"), deadlineMs="9999999999999", sentAtMs="5")
@@ -217,6 +228,21 @@ async def test_optional_fields_may_come_in_any_order_and_unknown_ones_are_ignore
     (request,) = (await worker.claim_one()).requests
     assert (request.body, request.traceparent) == (b"{}", "00-a-b-01")
     assert request.tracestate == "", "tracing that can't be used is left out, and costs no request"
+
+
+async def test_the_optional_fields_of_one_entry_are_not_those_of_the_next(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1", "alice", **OPTIONAL)
+    await stage.push("r-2", "bob")
+    first, second = (session.requests[0] for session in (await worker.claim()).sessions)
+    assert (first.when_busy, first.force, first.tracestate) == ("coalesce", True, "a=b")
+    assert (second.when_busy, second.force, second.reply_to, second.deadline_ms) == ("", False, "", None)
+    assert (second.sent_at_ms, second.traceparent, second.tracestate) == (None, "", "")
+
+
+async def test_a_body_is_not_that_of_the_entry_before(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1", "alice", body='{"message":"secret"}')
+    await stage.push("r-2", "bob", body=None)
+    assert [session.requests[0].body for session in (await worker.claim()).sessions] == [b'{"message":"secret"}', b"{}"]
 
 
 async def test_any_script_may_be_in_a_client_id(stage: Stage, worker: StagedWorker) -> None:

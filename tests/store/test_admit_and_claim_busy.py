@@ -17,7 +17,12 @@ async def make_ready(stage: Stage, worker: StagedWorker) -> None:
     await worker.claim(0)
 
 
-@pytest.mark.parametrize("make_busy", [make_held, make_ready])
+async def make_delayed(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("busy-1")
+    await worker.release(await worker.claim_one(), wait_ms=60_000)
+
+
+@pytest.mark.parametrize("make_busy", [make_held, make_ready, make_delayed])
 async def test_reject_turns_away_while_the_session_is_busy(
     stage: Stage, worker: StagedWorker, ears: Ears, make_busy: object
 ) -> None:

@@ -28,6 +28,18 @@ async def test_control_for_a_held_session_is_listed_and_its_holder_hinted_at(
     assert worker.renew().hints == [], "a hint is given once"
 
 
+async def test_a_holder_is_told_of_every_session_that_has_control(
+    stage: Stage, worker: StagedWorker, other: StagedWorker
+) -> None:
+    await stage.push("r-1", "alice")
+    await stage.push("r-2", "bob")
+    await worker.claim()
+    await stage.push("c-1", "alice", "notify")
+    await stage.push("c-2", "bob", "notify")
+    await other.claim()
+    assert worker.renew().hints == ["support:alice", "support:bob"]
+
+
 async def test_the_answers_of_commit_and_flush_bring_hints_as_well(
     stage: Stage, worker: StagedWorker, other: StagedWorker
 ) -> None:

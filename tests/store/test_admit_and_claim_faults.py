@@ -175,6 +175,18 @@ async def test_the_same_request_again_runs_once_and_is_not_published_again(
     assert await stage.reasons() == []
 
 
+async def test_a_request_that_is_under_way_keeps_its_marker_when_it_is_sent_again_and_turned_away(
+    stage: Stage, worker: StagedWorker, ears: Ears
+) -> None:
+    await stage.push("r-1", whenBusy="reject")
+    session = await worker.claim_one()
+    await stage.push("r-1", whenBusy="reject")
+    assert (await worker.claim()).verdicts == {"deduplicated": 1}
+    assert (await stage.result("r-1"))["status"] == "accepted"
+    assert await ears.heard() == []
+    assert await worker.commit(finish(session)) == ["ok"]
+
+
 @pytest.mark.parametrize("changed", [{"clientId": "bob"}, {"swarmName": "sales"}])
 async def test_the_same_id_of_another_client_or_swarm_is_a_fault(
     stage: Stage, worker: StagedWorker, ears: Ears, changed: dict[str, str]
@@ -223,6 +235,18 @@ async def test_the_sender_of_a_request_for_a_damaged_session_is_told(
     assert (reply["status"], reply["error"]["code"]) == ("failed", "bad_request")
 
 
+@pytest.mark.unguarded_keyspace
+async def test_the_sender_of_control_is_told_that_the_session_is_damaged(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    session = await worker.claim_one()
+    await stage.redis.set(stage.keys.control(SID), "somebody's")
+    await stage.push("c-1", kind="notify")
+    assert (await worker.claim()).verdicts == {"dead:malformed": 1}
+    assert (await stage.result("c-1"))["error"]["code"] == "bad_request"
+    assert "control" not in await stage.session(), "nothing waits there"
+    assert await worker.commit(finish(session)) == ["ok"]
+
+
 async def test_one_bad_entry_hurts_no_other_of_its_call(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-1", "a")
     await stage.push("r-2", "b", v="9")
@@ -230,3 +254,28 @@ async def test_one_bad_entry_hurts_no_other_of_its_call(stage: Stage, worker: St
     claim = await worker.claim()
     assert claim.verdicts == {"accepted": 2, "dead:malformed": 1}
     assert [session.client_id for session in claim.sessions] == ["a", "c"]
+
+
+@pytest.mark.unguarded_keyspace
+async def test_what_admission_did_not_expect_costs_that_entry_and_no_other(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    await worker.claim_one()
+    await stage.redis.set(stage.keys.mailbox(SID), "somebody's")
+    await stage.push("r-2", whenBusy="interrupt")
+    await stage.push("r-3", "bob")
+    claim = await worker.claim()
+    assert [session.client_id for session in claim.sessions] == ["bob"]
+    (letter,) = await stage.dead()
+    assert (letter["reason"], letter["orig.requestId"]) == ("malformed", "r-2")
+
+
+@pytest.mark.parametrize("missing", ["v", "requestId", "clientId", "swarmName", "kind"])
+async def test_what_an_entry_lacks_is_not_taken_from_the_one_before(
+    stage: Stage, worker: StagedWorker, missing: str
+) -> None:
+    await stage.push("r-1")
+    fields: dict[str, Any] = {"requestId": "r-2", missing: None}
+    await stage.push("", **fields)
+    claim = await worker.claim()
+    assert claim.verdicts["accepted"] == 1
+    assert claim.verdicts["dead:malformed"] == 1

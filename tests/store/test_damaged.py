@@ -73,6 +73,14 @@ async def test_a_session_whose_key_is_deleted_opens_afresh_with_what_waits(stage
     assert [request.request_id for request in (await worker.claim_one()).requests] == ["r-1"]
 
 
+async def test_what_waited_in_a_session_that_somebody_deleted_comes_first(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    await worker.claim(0)
+    await stage.redis.delete(stage.keys.session(SID), stage.keys.ready)
+    await stage.push("r-2")
+    assert [request.request_id for request in (await worker.claim_one()).requests] == ["r-1", "r-2"]
+
+
 async def test_one_that_comes_due_again_and_again_is_set_aside_each_time(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-1")
     await worker.claim(0)

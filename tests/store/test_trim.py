@@ -65,6 +65,15 @@ async def test_a_lost_group_is_taken_up_where_admission_stopped(
     assert await lag(stage) == 1, "without it autoscalers are blind"
 
 
+async def test_the_lag_is_known_as_soon_as_a_lost_group_is_made_anew(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    await worker.claim()
+    await stage.push_all([f"r-{number}" for number in range(2, BITE + 4)])
+    await stage.redis.xgroup_destroy(stage.keys.requests, ADMISSION_GROUP)
+    assert (await worker.claim(0)).admitted == BITE
+    assert await lag(stage) == 2
+
+
 async def test_groups_are_made_anew_on_a_stream_that_was_lost(stage: Stage, worker: StagedWorker) -> None:
     await stage.push_all(["r-1", "r-2"])
     await worker.claim()
