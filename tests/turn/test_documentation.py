@@ -4,7 +4,7 @@ import re
 
 from tests.helpers.processes import ROOT
 from tests.turn.recording import Stage
-from worker import AgentCallbacks, App, PolicyCallbacks, SwarmCallbacks, ToolCallbacks
+from worker import Agent, AgentCallbacks, App, PolicyCallbacks, StateCallbacks, Swarm, SwarmCallbacks, ToolCallbacks
 
 PAGE = (ROOT / "docs" / "defining-swarms.md").read_text()
 
@@ -24,8 +24,14 @@ async def test_the_example_answers_by_hand_off_and_tool() -> None:
     assert (await stage.say("Damn!")).output == "Please stay polite."
 
 
+def test_every_option_is_documented() -> None:
+    for definition in (Agent, Swarm):
+        missing = [name for name in definition.__dataclass_fields__ if not re.search(rf"\b{name}\b", PAGE)]
+        assert not missing, definition
+
+
 def test_every_callback_is_documented() -> None:
-    for callbacks in (SwarmCallbacks, AgentCallbacks, PolicyCallbacks, ToolCallbacks):
+    for callbacks in (SwarmCallbacks, AgentCallbacks, PolicyCallbacks, StateCallbacks, ToolCallbacks):
         line = PAGE[PAGE.index(f"* `{callbacks.__name__}`") :].split("\n* ")[0]
         missing = [name for name in callbacks.__dataclass_fields__ if f"{name}(" not in line]
         assert missing in ([], ["on_assistant_message", "on_system_message", "on_developer_message"])
