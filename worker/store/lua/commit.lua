@@ -34,8 +34,8 @@
 local workers_key, ops_key, held_key, ready_key, sessions_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local bell_key, dead_key, events_key, bans_key, delayed_key = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'commit'
-local grace_ms, result_ttl_ms, outbox_max, history_max = tonumber(ARGV[4]), ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7])
-local events_max, dead_max = tonumber(ARGV[8]), ARGV[9]
+local grace_ms, result_ttl_ms, outbox_max, history_max = tonumber(ARGV[4]), ARGV[5], ARGV[6], tonumber(ARGV[7])
+local events_max, dead_max = ARGV[8], ARGV[9]
 local FIRST_ITEM = 11
 
 --#include calls

@@ -16,7 +16,7 @@
 ]]
 local workers_key, ops_key = KEYS[1], KEYS[2]
 local base, worker_id, op_number, op_kind = ARGV[1], ARGV[2], tonumber(ARGV[3]), 'flush'
-local outbox_max = tonumber(ARGV[4])
+local outbox_max = ARGV[4]
 local FIRST_ITEM = 6
 
 --#include calls

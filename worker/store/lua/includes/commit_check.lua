@@ -1,6 +1,6 @@
 -- First half of a commit: check each item against Redis; nothing is written here.
 -- What all items share must be sound before the first of them is written: a wrong type raises an error here.
-local events_kept = 0
+local events_kept, events_limit = 0, tonumber(events_max)
 local function check_indexes()
   call('SCARD', held_key)
   call('LLEN', ready_key)

@@ -61,9 +61,9 @@ local function write_events(item)
   local first = item.at + shape.first_event
   publish_events(item.session, ARGV, first + shape.skip_events, first + shape.events - 1)
   events_kept = events_kept + 1
-  if events_kept < events_max then
+  if events_kept < events_limit then
     call('XADD', events_key, '*', 'data', json_list(first, shape.events)) -- nothing to trim
-  elseif events_max > 0 then
+  elseif events_limit > 0 then
     call('XADD', events_key, 'MAXLEN', '~', events_max, '*', 'data', json_list(first, shape.events))
   end
 end
