@@ -13,7 +13,7 @@ end
 -- Tell whether the keys outlive the turn that begins now and a whole TTL on top: should all workers die in it, nothing is
 -- gone before the session would have ended anyway.
 local function outlives(expires, ttl_ms)
-  local left_ms = (tonumber(expires) or 0) - now_ms
+  local left_ms = (numbers[expires] or read_number(expires)) - now_ms
   return left_ms > LONGEST_WAIT_MS and left_ms > ttl_ms
 end
 

@@ -52,7 +52,7 @@ end
 -- A session whose last holder was this very worker, and not long ago, is still in its memory: nobody else has written
 -- to it since, or that holder's name would be there. Any doubt is the worker's to raise: it repeats the claim.
 local function is_kept(session)
-  return session.holder == worker_id and session.turn and (tonumber(session.seq) or 0) > kept_since_us
+  return session.holder == worker_id and session.turn and (numbers[session.seq] or read_number(session.seq)) > kept_since_us
 end
 
 -- Everything the holder needs, by position: see `parse_session` in worker/store/claims.py. A kept session has only the

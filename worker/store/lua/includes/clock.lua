@@ -9,3 +9,5 @@ local function integer(number)
 end
 
 local now_text, now_us_text = integer(now_ms), integer(now_us)
+
+--#include numbers

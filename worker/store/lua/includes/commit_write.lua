@@ -171,7 +171,7 @@ end
 
 -- See backstop.lua: the expiry is renewed only when half of the grace is gone.
 local function renew_expiry(session, shape)
-  if (tonumber(session.expires) or 0) >= shape.must_live_until_ms and not session.has_new_key then
+  if (numbers[session.expires] or read_number(session.expires)) >= shape.must_live_until_ms and not session.has_new_key then
     return
   end
   expire(session.sid, shape.life_ms)
@@ -200,7 +200,7 @@ local function write_session(item)
     set('holder', '') -- whoever claims the head must look for its journal, and remember nothing
   end
   if session.records then
-    set('records', session.records)
+    set('records', texts[session.records] or print_number(session.records))
   end
   if shape.document then
     set('document', ARGV[item.at + shape.document])

@@ -6,7 +6,7 @@ local function open_session(sid, swarm_name, found)
   local session = {
     sid = sid, swarm_name = swarm_name, key = session_key_prefix .. sid, mailbox_key = mailbox_key_prefix .. sid,
     waiting = false,
-    status = found[1], fence = found[2], attempts = tonumber(found[3]) or 0, turn = found[4], records = found[5],
+    status = found[1], fence = found[2], attempts = numbers[found[3]] or read_number(found[3]), turn = found[4], records = found[5],
     holder = found[6], seq = found[7], control = found[8], disposing = found[9], expires = found[10],
   }
   sessions[sid] = session
