@@ -2,27 +2,24 @@
 -- than 16 fields twice as much as one of 16.
 local sessions = {} -- sid -> session
 
-local function open_session(sid, swarm_name, found)
-  local session = {
-    sid = sid, swarm_name = swarm_name, key = session_key_prefix .. sid, mailbox_key = mailbox_key_prefix .. sid,
-    waiting = false,
-    status = found[1], fence = found[2], attempts = numbers[found[3]] or read_number(found[3]), turn = found[4], records = found[5],
-    holder = found[6], seq = found[7], control = found[8], disposing = found[9], expires = found[10],
-  }
-  sessions[sid] = session
-  return session
-end
-
 -- Returns nil when the key is no hash.
 local function read_session(sid, swarm_name)
   local session = sessions[sid]
   if session then
     return session
   end
-  local found = try('HMGET', session_key_prefix .. sid, 'status', 'fence', 'attempts', 'turn', 'records', 'holder',
-    'seq', 'control', 'disposing', 'expires')
+  local key = session_key_prefix .. sid
+  local found = try('HMGET', key, 'status', 'fence', 'attempts', 'turn', 'records', 'holder', 'seq', 'control', 'disposing',
+    'expires')
   if found.err then
     return nil
   end
-  return open_session(sid, swarm_name or match(sid, '^[^:]*'), found)
+  session = {
+    sid = sid, swarm_name = swarm_name or match(sid, '^[^:]*'), key = key, mailbox_key = mailbox_key_prefix .. sid,
+    waiting = false, status = found[1], fence = found[2], attempts = numbers[found[3]] or read_number(found[3]),
+    turn = found[4], records = found[5], holder = found[6], seq = found[7], control = found[8], disposing = found[9],
+    expires = found[10],
+  }
+  sessions[sid] = session
+  return session
 end
