@@ -112,9 +112,9 @@ def parse_record(record: bytes) -> AdmittedRequest:
 def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | None:
     """Read one session of the answer, see `describe` in `lua/includes/claiming.lua`; None = it is not kept after all.
 
-    The first eight parts come always, what is stored of it only when Redis does not take the session for kept.
+    Its control requests are 0 when there are none, and what is stored of it when Redis takes the session for kept.
     """
-    sid, fence, attempts, is_suspect, turns, records, control, mailbox, *stored = parts
+    sid, fence, attempts, is_suspect, turns, records, control, stored, *mailbox = parts
     name, turn, length = sid.decode(), int(turns), int(records)
     # Whatever is kept of it ends with this claim: a later one must not meet what is older than this.
     session = kept.take(name, turn)

@@ -55,34 +55,41 @@ local function is_kept(session)
   return session.holder == worker_id and session.turn and (numbers[session.seq] or read_number(session.seq)) > kept_since_us
 end
 
--- Everything the holder needs, by position: see `parse_session` in worker/store/claims.py. A kept session has only the
--- first eight, and only a head that was begun before has the thirteenth.
-local function describe(session, mailbox, is_suspect)
+-- What is stored of a session that its holder does not remember: see `_read_stored` in worker/store/claims.py. Only for a
+-- head that was begun before there is a fifth part.
+local function stored_of(session)
   local sid, turn = session.sid, session.turn
-  local control = session.control and read('LRANGE', control_key_prefix .. sid, '0', '-1') or NOTHING
-  local description = {
-    sid, session.fence, session.attempts, is_suspect and 1 or 0, turn or '0', session.records or '0', control, mailbox,
-  }
-  if is_kept(session) then
-    return description
-  end
   local settings = settings_of(session.swarm_name) or NOTHING
   local window = settings.history_window or 16
   -- A session without a turn has a document if its first turn is parked and somebody brought the answer.
-  description[9] = (turn or session.holder == '') and read('HGET', session.key, 'document') or ''
-  description[10] = turn and window > 0 and read('LRANGE', history_key_prefix .. sid, -window, '-1') or NOTHING
-  description[11] = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
-  description[12] = NOTHING
-  if session.attempts > 1 or session.holder == '' then
-    -- A turn that was begun before may have a journal: its holder died, or gave it back and left no name behind.
-    description[12] = read('HGETALL', journal_key_prefix .. sid)
-    description[13] = read('HMGET', session.key, 'handbacks', 'retries')
-    -- Its commit may have been refused for a key that a plain claim does not read: don't run it for nothing once more.
-    read('LLEN', history_key_prefix .. sid)
-    read('XLEN', outbox_key_prefix .. sid)
-    read('SCARD', banned_key_prefix .. sid)
+  local document = (turn or session.holder == '') and read('HGET', session.key, 'document') or ''
+  local history = turn and window > 0 and read('LRANGE', history_key_prefix .. sid, -window, '-1') or NOTHING
+  local banned = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
+  answer_bytes = answer_bytes + #document
+  if session.attempts <= 1 and session.holder ~= '' then
+    return { document, history, banned, NOTHING }
   end
-  answer_bytes = answer_bytes + #description[9]
+  -- A turn that was begun before may have a journal: its holder died, or gave it back and left no name behind.
+  local journal = read('HGETALL', journal_key_prefix .. sid)
+  local begun = read('HMGET', session.key, 'handbacks', 'retries')
+  -- Its commit may have been refused for a key that a plain claim does not read: don't run it for nothing once more.
+  read('LLEN', history_key_prefix .. sid)
+  read('XLEN', outbox_key_prefix .. sid)
+  read('SCARD', banned_key_prefix .. sid)
+  return { document, history, banned, journal, begun }
+end
+
+-- Everything the holder needs, by position: see `parse_session` in worker/store/claims.py. Redis looks into each table
+-- seven times before it takes it for a list: the requests come last, one by one, and 0 stands for a list not needed.
+local function describe(session, mailbox, is_suspect)
+  local control = session.control and read('LRANGE', control_key_prefix .. session.sid, '0', '-1')
+  local description = {
+    session.sid, session.fence, session.attempts, is_suspect and 1 or 0, session.turn or '0', session.records or '0',
+    control and control[1] and control or 0, is_kept(session) and 0 or stored_of(session), mailbox[1],
+  }
+  for i = 2, #mailbox do
+    description[8 + i] = mailbox[i]
+  end
   return description
 end
 
@@ -148,7 +155,7 @@ local function claim(sid, session, is_suspect)
   local description = describe(session, mailbox, is_suspect)
   if unreadable then
     return set_aside(sid, session, unreadable)
-  elseif not mailbox[1] and not description[7][1] then
+  elseif not mailbox[1] and description[7] == 0 then
     return let_rest(session)
   end
   hold(session, description)
