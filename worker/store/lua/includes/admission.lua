@@ -314,12 +314,13 @@ local function admit_entries(limit)
   if #entries == 0 then
     return 0
   end
-  for _, entry in ipairs(entries) do
+  for i = 1, #entries do
+    local flat = entries[i][2]
     -- The group's cursor has moved past this entry: an error must end in a dead letter, or the request is lost.
-    local ok, failure = pcall(#entry[2] > 128 and refuse_crowded or admit, entry[2])
+    local ok, failure = pcall(#flat > 128 and refuse_crowded or admit, flat)
     if not ok then
       failure = type(failure) == 'table' and failure.err or tostring(failure)
-      bury(entry[2], 'malformed', 'admission failed: ' .. sub(failure, 1, 200))
+      bury(flat, 'malformed', 'admission failed: ' .. sub(failure, 1, 200))
     end
   end
   local last_id = entries[#entries][1]

@@ -23,8 +23,8 @@ end
 
 local function within_limit(records)
   local bytes = 0
-  for i, record in ipairs(records) do
-    bytes = bytes + #record
+  for i = 1, #records do -- ipairs calls a function for each
+    bytes = bytes + #records[i]
     if i > MAX_REQUESTS or bytes > MAX_BYTES and i > 1 then
       for j = #records, i, -1 do
         records[j] = nil
@@ -38,11 +38,11 @@ end
 
 -- A head that waits for its next try keeps its due time, also when control wakes its session.
 local function is_delayed(session)
-  return session.control and (tonumber(call('ZSCORE', delayed_key, session.sid)) or 0) > now_ms
+  return (tonumber(call('ZSCORE', delayed_key, session.sid)) or 0) > now_ms
 end
 
 local function waiting_requests(session)
-  if is_delayed(session) then
+  if session.control and is_delayed(session) then
     return NOTHING
   end
   -- What was admitted in this very call need not be read again.
@@ -136,6 +136,15 @@ local function let_rest(session)
   end
 end
 
+local next_fences = {} -- fence -> the one after it: sessions that were claimed together have the same
+
+local function next_fence(fence)
+  local number = tonumber(match(fence or '', '^%d+')) or 0
+  local following = number + 1 .. '-' .. nonce
+  next_fences[fence] = following
+  return following
+end
+
 local function claim(sid, session, is_suspect)
   if not session then
     return set_aside(sid, nil, session_key_prefix .. sid)
@@ -148,7 +157,7 @@ local function claim(sid, session, is_suspect)
   end
   unreadable = false
   local mailbox = waiting_requests(session)
-  session.fence = (tonumber(match(session.fence or '', '^%d+')) or 0) + 1 .. '-' .. nonce
+  session.fence = next_fences[session.fence] or next_fence(session.fence)
   if mailbox[1] then
     session.attempts = session.attempts + 1 -- counted before it runs, so that a request which kills workers is found out
   end
@@ -214,7 +223,8 @@ local function claim_sessions(woken)
   local suspects = #claimed_sids
   claim_from(ready_key, free_slots, false)
   local waiting, woken_sids = {}, {}
-  for i, session in ipairs(woken) do
+  for i = 1, #woken do
+    local session = woken[i]
     woken_sids[i] = session.sid
     if wants_more() then
       claim(session.sid, session, false)
