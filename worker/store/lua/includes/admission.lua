@@ -11,7 +11,7 @@ end
 local verdicts = {} -- verdict -> count, for metrics; behind the first colon are labels
 local woken = {}    -- sessions that left idle in this call, in order
 
-local fields = {}   -- of the entry at hand: one table for all, since each would grow its own in five steps
+local entry = {}    -- fields of the entry at hand: one table for all, since each would grow its own in five steps
 local has_rest      -- whether it has fields that its record has no place for
 
 local function count(verdict)
@@ -199,20 +199,31 @@ local function turn_away(flat, fields, code, message)
   count('answered:rejected:' .. fields.swarmName)
 end
 
+-- One field a line, since Lua sets a constant at once, but a list of them by way of as many variables.
 local function fields_of(flat)
-  fields.v, fields.requestId, fields.clientId, fields.swarmName = false, false, false, false
-  fields.kind, fields.body, fields.whenBusy, fields.force = false, false, false, false
-  fields.replyTo, fields.deadlineMs, fields.sentAtMs = false, false, false
-  fields.traceparent, fields.tracestate = false, false
-  has_rest = false
+  local fields, rest = entry, false
+  fields.v = false
+  fields.requestId = false
+  fields.clientId = false
+  fields.swarmName = false
+  fields.kind = false
+  fields.body = false
+  fields.whenBusy = false
+  fields.force = false
+  fields.replyTo = false
+  fields.deadlineMs = false
+  fields.sentAtMs = false
+  fields.traceparent = false
+  fields.tracestate = false
   for i = 1, #flat, 2 do
-    if fields[flat[i]] ~= nil then
-      fields[flat[i]] = flat[i + 1]
+    local name = flat[i]
+    if fields[name] ~= nil then
+      fields[name] = flat[i + 1]
     else
-      has_rest = true
+      rest = true
     end
   end
-  has_rest = has_rest or fields.whenBusy
+  has_rest = rest or fields.whenBusy
   return fields
 end
 
@@ -266,7 +277,8 @@ end
 
 -- More fields than anybody would send: it may still say whom to tell.
 local function refuse_crowded(flat)
-  fault_of_reply_to(fields_of(flat))
+  local fields = fields_of(flat)
+  fault_of_reply_to(fields)
   refuse_entry(flat, fields, 'malformed', 'an entry may have at most 64 fields', 'bad_request')
 end
 

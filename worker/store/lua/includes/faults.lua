@@ -49,7 +49,7 @@ local function fault_of_reply_to(fields)
 end
 
 local function usable(text)
-  return text and #text <= 512 and not find(text, '%c') and text or nil
+  return #text <= 512 and not find(text, '%c') and text or nil
 end
 
 local function fault_of_options(fields)
@@ -62,9 +62,9 @@ local function fault_of_options(fields)
     return 'bad_request', 'whenBusy must be enqueue, reject, interrupt, rollback, coalesce or throttle', 'bad_request'
   end
   -- Tracing must never cost a request: what is not usable is left out.
-  fields.traceparent = usable(fields.traceparent)
-  fields.tracestate = usable(fields.tracestate)
-  fields.sentAtMs = usable(fields.sentAtMs)
+  fields.traceparent = fields.traceparent and usable(fields.traceparent)
+  fields.tracestate = fields.tracestate and usable(fields.tracestate)
+  fields.sentAtMs = fields.sentAtMs and usable(fields.sentAtMs)
 end
 
 local function fault_of(fields)

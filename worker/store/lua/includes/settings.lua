@@ -2,10 +2,12 @@
 local settings_cache = {}
 
 local function settings_of(swarm_name)
-  if settings_cache[swarm_name] == nil then
-    local settings = call('HGET', swarms_key, swarm_name)
-    local readable, decoded = pcall(cjson.decode, settings or '')
-    settings_cache[swarm_name] = readable and decoded or false
+  local settings = settings_cache[swarm_name]
+  if settings == nil then
+    local text = call('HGET', swarms_key, swarm_name)
+    local readable, decoded = pcall(cjson.decode, text or '')
+    settings = readable and decoded or false
+    settings_cache[swarm_name] = settings
   end
-  return settings_cache[swarm_name]
+  return settings
 end
