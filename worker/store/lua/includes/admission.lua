@@ -1,4 +1,8 @@
 -- Take new entries of the requests stream, in order, into the mailboxes of their sessions.
+local entry = {}    -- fields of the entry at hand: one table for all, since each would grow its own in five steps
+local has_rest      -- whether it has fields that its record has no place for
+local has_options   -- whether it has fields that a plain request has not
+
 --#include faults
 
 -- As `check_shared` in claim_call.lua, for what admission alone writes.
@@ -10,9 +14,6 @@ end
 
 local verdicts = {} -- verdict -> count, for metrics; behind the first colon are labels
 local woken = {}    -- sessions that left idle in this call, in order
-
-local entry = {}    -- fields of the entry at hand: one table for all, since each would grow its own in five steps
-local has_rest      -- whether it has fields that its record has no place for
 
 local function count(verdict)
   verdicts[verdict] = (verdicts[verdict] or 0) + 1
@@ -64,6 +65,9 @@ end
 
 -- The id was seen before: the same request again is dropped (its sender reads the result key), another one is a fault.
 local function meet_known_id(flat, fields, known)
+  if type(known) == 'table' then
+    return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
+  end
   local ok, holder = pcall(cjson.decode, known)
   if ok and holder.clientId == fields.clientId and holder.swarmName == fields.swarmName then
     count('deduplicated')
@@ -77,18 +81,15 @@ local function throttled_at_ms(session)
 end
 
 local function busy_verdict(session, settings, when_busy)
-  local busy = session.status == 'held' or session.status == 'ready' or session.status == 'delayed'
-  if when_busy == 'reject' and busy then
+  local status = session.status
+  if when_busy == 'reject' and (status == 'held' or status == 'ready' or status == 'delayed') then
     return 'busy', 'the session is busy; send again later or with another whenBusy'
   elseif when_busy == 'throttle' and throttled_at_ms(session) + (settings.throttle_ms or 0) > now_ms then
     return 'throttled', 'only one request every ' .. (settings.throttle_ms or 0) .. ' ms is accepted here'
   end
 end
 
-local function list_is_full(list_key, session, settings)
-  if not session.status or session.status == 'idle' then
-    return false -- nothing waits in a session that is idle or not there
-  end
+local function list_is_full(list_key, settings)
   local length = try('LLEN', list_key)
   return type(length) == 'number' and length >= (settings.max_mailbox or 1000)
 end
@@ -164,19 +165,18 @@ end
 local function accept(flat, fields, session, lane, when_busy)
   local result_key = result_key_prefix .. fields.requestId
   local known = try('SET', result_key, marker_json(fields), 'NX', 'GET')
-  if type(known) == 'table' then
-    return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
-  elseif known then
+  if known then
     return meet_known_id(flat, fields, known)
   end
-  local rest = has_rest and pack_rest(flat)
+  -- All other ways to wait are dealt with here; that one is for the worker.
+  local for_worker = when_busy == 'coalesce' and when_busy or ''
+  local record = has_options and make_record(fields, for_worker, now_text, has_rest and pack_rest(flat))
+    or make_plain_record(fields, for_worker, now_text)
   local appended
   if lane == 'control' then
-    appended = append_control(session, make_record(fields, '', now_text, rest))
+    appended = append_control(session, record)
   else
-    -- All other ways to wait are dealt with here; that one is for the worker.
-    local for_worker = when_busy == 'coalesce' and when_busy or ''
-    appended = append_to_mailbox(session, make_record(fields, for_worker, now_text, rest), when_busy)
+    appended = append_to_mailbox(session, record, when_busy)
   end
   if appended then
     return count('accepted:' .. fields.swarmName .. ':' .. fields.kind)
@@ -189,9 +189,7 @@ end
 local function turn_away(flat, fields, code, message)
   local reply = reply_json(fields, 'rejected', code, message)
   local known = try('SET', result_key_prefix .. fields.requestId, reply, 'NX', 'GET', 'PX', result_ttl_ms)
-  if type(known) == 'table' then
-    return bury(flat, 'malformed', 'the result key of this requestId has a wrong type')
-  elseif known then
+  if known then
     return meet_known_id(flat, fields, known)
   end
   publish_reply(fields, reply, true)
@@ -224,6 +222,7 @@ local function fields_of(flat)
     end
   end
   has_rest = rest or fields.whenBusy
+  has_options = has_rest or fields.force or fields.deadlineMs or fields.sentAtMs or fields.traceparent or fields.tracestate
   return fields
 end
 
@@ -263,11 +262,16 @@ local function admit(flat)
   local when_busy = ''
   if fields.kind == 'execute' then
     when_busy = fields.whenBusy or settings.when_busy or 'enqueue'
-    code, message = busy_verdict(session, settings, when_busy)
+    if when_busy ~= 'enqueue' then
+      code, message = busy_verdict(session, settings, when_busy)
+    end
   end
-  local list_key = lane == 'control' and control_key_prefix .. session.sid or session.mailbox_key
-  if not code and list_is_full(list_key, session, settings) then
-    code, message = 'mailbox_full', 'too many requests of this session are waiting; send again later'
+  -- Nothing waits in a session that is idle or not there.
+  if not code and session.status and session.status ~= 'idle' then
+    local list_key = lane == 'control' and control_key_prefix .. session.sid or session.mailbox_key
+    if list_is_full(list_key, settings) then
+      code, message = 'mailbox_full', 'too many requests of this session are waiting; send again later'
+    end
   end
   if code then
     return turn_away(flat, fields, code, message)

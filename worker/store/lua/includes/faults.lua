@@ -1,5 +1,5 @@
--- What is wrong with an entry by its stream fields alone; the body stays opaque. Needs shard, shards, body_max_bytes
--- and settings_of. Returns nothing, or a dead-letter reason, a message for the sender and the reply's error code.
+-- What is wrong with an entry by its stream fields alone; the body stays opaque. Needs shard, shards, body_max_bytes,
+-- has_options and settings_of. Returns nothing, or a dead-letter reason, a message for the sender and the error code.
 local LANES = {
   execute = 'open', run = 'open', connect = 'open', ['commit-user-message'] = 'open',
   ['commit-system-message'] = 'open', ['commit-developer-message'] = 'open', ['commit-assistant-message'] = 'open',
@@ -82,6 +82,7 @@ local function fault_of(fields)
     return 'unknown_kind', 'no such kind of request', 'bad_request'
   elseif not settings_of(fields.swarmName) then
     return 'unknown_swarm', 'no worker has announced a swarm of this name', 'unknown_swarm'
+  elseif has_options then
+    return fault_of_options(fields)
   end
-  return fault_of_options(fields)
 end

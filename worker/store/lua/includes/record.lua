@@ -9,6 +9,12 @@ local function make_record(fields, when_busy, now_text, rest)
     .. (rest or '') .. (fields.body or '{}')
 end
 
+-- As `make_record`, for a request without any option: half as many pieces.
+local function make_plain_record(fields, when_busy, now_text)
+  return fields.requestId .. '\t' .. fields.kind .. '\t' .. when_busy .. '\t\t' .. (fields.replyTo or '') .. '\t\t' .. now_text
+    .. '\t\t\t\t\n' .. (fields.body or '{}')
+end
+
 -- The fields of an entry that have a place of their own in its record. A `whenBusy` there is what came out of it.
 local IN_RECORD = {
   v = true, requestId = true, clientId = true, swarmName = true, kind = true, force = true, replyTo = true,
