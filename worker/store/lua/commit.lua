@@ -65,8 +65,8 @@ for i = 1, tonumber(ARGV[10]) do
     passed[#passed + 1] = item
   end
 end
-for _, item in ipairs(passed) do
-  statuses[item.number] = write_item(item)
+for i = 1, #passed do
+  statuses[passed[i].number] = write_item(passed[i])
 end
 write_shared()
 return finish_op(statuses)

@@ -72,13 +72,16 @@ end
 local function append_history(item)
   local session, count, length = item.session, item.shape.records, 0
   local history_key, first = history_key_prefix .. session.sid, item.at + item.shape.first_record
-  for from = first, first + count - 1, 1000 do
-    length = try('RPUSH', history_key, unpack(ARGV, from, math.min(from + 999, first + count - 1)))
-    if type(length) ~= 'number' then
-      return false
+  if count == 2 then
+    length = try('RPUSH', history_key, ARGV[first], ARGV[first + 1]) -- a plain turn
+  else
+    for from = first, first + count - 1, 1000 do
+      length = try('RPUSH', history_key, unpack(ARGV, from, math.min(from + 999, first + count - 1)))
     end
   end
-  if count > 0 then
+  if type(length) ~= 'number' then
+    return false -- and each of the calls was refused
+  elseif count > 0 then
     session.records = length
     session.has_new_key = session.has_new_key or length == count
   end
@@ -163,20 +166,35 @@ local function release(item)
   session.status = status_after_release(session, shape, mailbox_waits)
 end
 
-local fields, field_count = {}, 0 -- of one HSET; one table for all items
-local function set(name, value)
-  fields[field_count + 1], fields[field_count + 2] = name, value
-  field_count = field_count + 2
-end
-
--- See backstop.lua: the expiry is renewed only when half of the grace is gone.
+-- See backstop.lua: the expiry is renewed only when half of the grace is gone. Tells whether it was.
 local function renew_expiry(session, shape)
   if (numbers[session.expires] or read_number(session.expires)) >= shape.must_live_until_ms and not session.has_new_key then
-    return
+    return false
   end
   expire(session.sid, shape.life_ms)
   session.expires = shape.expires
-  set('expires', session.expires)
+  return true
+end
+
+local fields = { 'seq', '', 'status', '' } -- of one HSET; one table for all items
+
+-- Fill `fields` with what every turn changes; returns how many values there are.
+local function list_changes(item)
+  local session, shape, fields, n = item.session, item.shape, fields, 4
+  fields[2], fields[4] = session.seq_text, session.status
+  if not shape.from_control then
+    -- A kept session runs its new head under the same claim.
+    fields[5], fields[6], n = 'attempts', shape.releases and '0' or '1', 6
+  end
+  if shape.opens then
+    fields[n + 1], fields[n + 2] = 'turn', session.turn
+    n = n + 2
+  end
+  if session.records then
+    fields[n + 1], fields[n + 2] = 'records', texts[session.records] or print_number(session.records)
+    n = n + 2
+  end
+  return n
 end
 
 local function write_session(item)
@@ -187,30 +205,24 @@ local function write_session(item)
   if shape.releases and release(item) then
     return
   end
-  field_count = 0
-  set('seq', session.seq_text)
-  set('status', session.status)
-  if not shape.from_control then
-    set('attempts', shape.releases and '0' or '1') -- a kept session runs its new head under the same claim
-  end
-  if shape.opens then
-    set('turn', session.turn)
-  end
-  if shape.releases and shape.from_control and session.status ~= 'idle' then
-    set('holder', '') -- whoever claims the head must look for its journal, and remember nothing
-  end
-  if session.records then
-    set('records', texts[session.records] or print_number(session.records))
+  local n = list_changes(item)
+  if shape.from_control and shape.releases and session.status ~= 'idle' then
+    fields[n + 1], fields[n + 2] = 'holder', '' -- whoever claims the head must look for its journal, and remember nothing
+    n = n + 2
   end
   if shape.document then
-    set('document', ARGV[item.at + shape.document])
+    fields[n + 1], fields[n + 2] = 'document', ARGV[item.at + shape.document]
+    n = n + 2
   end
   if session.status == 'idle' then
-    renew_expiry(session, shape)
+    if renew_expiry(session, shape) then
+      fields[n + 1], fields[n + 2] = 'expires', session.expires
+      n = n + 2
+    end
   elseif shape.releases then
     persist_held(session.sid, session.expires)
   end
-  call('HSET', session.key, unpack(fields, 1, field_count))
+  call('HSET', session.key, unpack(fields, 1, n))
 end
 
 -- Returns the status of the item. What may meet a key of a wrong type comes first, so that it can be taken back.
