@@ -62,6 +62,7 @@ class HeldSession:
         "journaled",
         "letting_go",
         "lost",
+        "metrics",
         "now_ms",
         "session",
         "swarm",
@@ -73,7 +74,9 @@ class HeldSession:
     def __init__(self, services: LaneServices, claimed: ClaimedSession, swarm: Swarm) -> None:
         """Take the session as it was claimed."""
         self._services = services
-        #: an estimate of Redis' clock; asked six times a turn, so there is no call in between
+        #: where its turns count what they do
+        self.metrics = services.metrics
+        #: an estimate of Redis' clock; asked several times a turn, so there is no call in between
         self.now_ms = services.clock.now_ms
         self.claimed = claimed
         #: it may hold the request that kills workers, until its head has ended
@@ -222,11 +225,6 @@ class HeldSession:
         if self._silent_since:
             self.metrics.first_emit(self.swarm.name, monotonic() - self._silent_since)
             self._silent_since = 0.0
-
-    @property
-    def metrics(self) -> Metrics:
-        """Return where its turns count what they do."""
-        return self._services.metrics
 
     async def park(self, turn: OpenTurn, until_ms: int) -> None:
         """End this run of the turn, see `TurnPort`; what it has sent and noted is confirmed."""

@@ -42,7 +42,7 @@ async def _execute(turn: OpenTurn, body: ExecuteBody) -> Outcome:
     if turn.together:
         return await answer_newest(turn)
     turn.payload = body.payload
-    mode = body.mode.value
+    mode = str(body.mode)
     events.execution_begin(turn, active_agent(turn).name if mode == "tool" else "")
     return await execute(turn, body.message, mode)
 
@@ -61,7 +61,7 @@ async def _connect(turn: OpenTurn, _body: ConnectBody) -> Outcome:
 
 async def _commit_user_message(turn: OpenTurn, body: CommitUserMessageBody) -> Outcome:
     turn.payload = body.payload
-    await commits.commit_message(turn, "user", body.message, body.mode.value)
+    await commits.commit_message(turn, "user", body.message, str(body.mode))
     return _DONE
 
 
