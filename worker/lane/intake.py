@@ -172,6 +172,8 @@ class Intake:
         self._observers.health.claim_cycle()
         metrics = self._observers.metrics
         metrics.claim_cycle()
+        if claim.sessions:
+            metrics.slots(self._slots.used, self._slots.total)
         if claim.counted:
             metrics.admitted(claim.counted)
         if claim.redelivered:

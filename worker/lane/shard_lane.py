@@ -58,6 +58,7 @@ class ShardLane:
         self._clock = ServerClock()
         self._outage = Outage(observers.metrics, observers.health)
         self._metrics = observers.metrics
+        self._slots = slots
         self._flusher = Flusher(store, self._outage, self._answered)
         self._committer = Committer(store, self._outage, self._answered)
         self._releaser = Releaser(store, self._outage, self._answered)
@@ -141,6 +142,7 @@ class ShardLane:
             await self._outage.until_answered("deregister", self.store.deregister)
 
     def _answered(self, answer: FencedAnswer) -> None:
+        self._metrics.slots(self._slots.used, self._slots.total)
         if answer.hints:
             self._control.hinted(answer.hints)
         if answer.unheard:
