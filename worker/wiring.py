@@ -16,11 +16,9 @@ from schemas.keyspace import ShardKeys
 from worker.completions.closing import close_completions
 from worker.definitions.app import App
 from worker.errors import EXIT_DRAIN_TIMEOUT, EXIT_OK, ConfigurationError
-from worker.housekeeping.archive import Archive
-from worker.housekeeping.chores import CALLER_ID, Household
-from worker.housekeeping.outlet import Outlet
+from worker.housekeeping.household import household_of, plan_of
 from worker.housekeeping.sampling import Sampler
-from worker.housekeeping.supervise import HousekeepingPlan, supervise_housekeeping
+from worker.housekeeping.supervise import supervise_housekeeping
 from worker.lane.observers import Observers
 from worker.lane.shard_lane import LaneRules, ShardLane
 from worker.lane.slots import Slots
@@ -28,16 +26,14 @@ from worker.lane.turns import AttemptRules
 from worker.lane.worker import Worker
 from worker.observe.build import build_info
 from worker.observe.catalogue import Buckets
-from worker.observe.exposition import Exposition
 from worker.observe.health import Health
 from worker.observe.logs import LogRules, Logs
 from worker.observe.metrics import Metrics
-from worker.observe.server import MetricsServer, Pages
+from worker.observe.serving import serving
 from worker.observe.sheet import Sheet
 from worker.observe.stacks import dump_stacks_on
 from worker.settings import Settings
 from worker.store.checkup import Demands
-from worker.store.housekeeper import ShardHousekeeper
 from worker.store.renewal import RenewalLink
 from worker.store.setup import prepare
 from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
@@ -67,14 +63,17 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
         if settings.tracing:
             observers = replace(observers, tracing=await stack.enter_async_context(_tracing(worker_id)))
         stack.push_async_callback(close_completions, app)
-        address = stack.enter_context(_pages(settings, observers))
+        address = stack.enter_context(
+            serving(observers.health, observers.metrics, host=settings.metrics_host, port=settings.metrics_port)
+        )
         worker = await stack.enter_async_context(started_worker(app, settings, worker_id, observers))
         if settings.housekeeping:
             await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
         stopping = Stopping(worker)
         with stopping.installed():
+            metrics = f" metrics={address}" if address else ""
             with contextlib.suppress(BrokenPipeError):  # nobody reads it any more: no reason to end
-                print(f"READY worker_id={worker_id} shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
+                print(f"READY worker_id={worker_id} shards={settings.shards}{metrics}", flush=True)  # noqa: T201 - the protocol of a start
             return await _serve(worker, stopping, settings)
 
 
@@ -194,23 +193,6 @@ async def _tracing(worker_id: str) -> AsyncGenerator["Tracing"]:
         yield tracing
 
 
-@contextlib.contextmanager
-def _pages(settings: Settings, observers: Observers) -> Generator[str]:
-    """Serve metrics and probes; yields what the READY line says of them."""
-    if settings.metrics_port < 0:
-        yield ""
-        return
-    health, metrics, build = observers.health, observers.metrics, build_info()
-    shown = Exposition([metrics.sheet], buckets=metrics.buckets, build=build, redis_ok=lambda: health.redis_ok)
-    pages = Pages(health, shown.registry(), build)
-    server = MetricsServer(pages, host=settings.metrics_host, port=settings.metrics_port)
-    server.start()
-    try:
-        yield f" metrics={server.url}/metrics"
-    finally:
-        server.close()
-
-
 @contextlib.asynccontextmanager
 async def started_worker(app: App, settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[Worker]:
     """Build a worker and give it a lease; it serves once its `run` is awaited. Raises `QueueUnavailable`."""
@@ -236,26 +218,13 @@ async def started_worker(app: App, settings: Settings, worker_id: str, observers
 
 @contextlib.asynccontextmanager
 async def _housekeeping(settings: Settings, worker_id: str, observers: Observers) -> AsyncGenerator[None]:
-    url = settings.redis_url.get_secret_value()
-    lease_ms = int(settings.lease_s * 1000)
-    shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
-    housekeepers = [ShardHousekeeper(url, keys, CALLER_ID, lease_ms) for keys in shards]
-    outlet = Outlet(url, settings.namespace, settings.shards)
-    plan = HousekeepingPlan(
-        redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
-    )
-    metrics = observers.metrics
-    archive = Archive(url, settings.namespace, outlet)
-    household = Household(
-        housekeepers,
-        metrics.cluster,
-        metrics.redis_error,
-        outlet,
-        archive,
-        may_sweep=lambda: observers.health.ready()[0],
-    )
+    health = observers.health
+    household = household_of(settings, observers.metrics, may_sweep=lambda: health.ready()[0])
     sampler = Sampler(household, worker_id)
-    tasks = [asyncio.create_task(supervise_housekeeping(plan, household)), asyncio.create_task(sampler.run())]
+    tasks = [
+        asyncio.create_task(supervise_housekeeping(plan_of(settings), household)),
+        asyncio.create_task(sampler.run()),
+    ]
     try:
         yield
     finally:
@@ -263,8 +232,7 @@ async def _housekeeping(settings: Settings, worker_id: str, observers: Observers
             task.cancel()
         await asyncio.wait(tasks)
         await sampler.leave()
-        for part in (archive, outlet, *housekeepers):
-            await part.close()
+        await household.close()
 
 
 def _attempt_rules(settings: Settings) -> AttemptRules:

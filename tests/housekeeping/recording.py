@@ -52,6 +52,9 @@ class RecordingHousekeeper:
         if self.sampler == caller_id:
             self.sampler = ""
 
+    async def close(self) -> None:
+        self.done.append("close")
+
     def _note(self, chore: str) -> int:
         if self._away:
             raise QueueUnavailable("no server")

@@ -54,6 +54,10 @@ class Housekeeper(Protocol):
         """Give up that place."""
         ...
 
+    async def close(self) -> None:
+        """Close the connection."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Household:
@@ -72,6 +76,12 @@ class Household:
     may_sweep: Callable[[], bool] = lambda: True
     #: arq runs chores that are due together at once; the connection of a housekeeper takes one call at a time
     one_chore: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for part in (self.archive, self.outlet, *self.housekeepers):
+            if part is not None:
+                await part.close()
 
 
 async def sweep_expired_sessions(context: Mapping[str, Any]) -> int:

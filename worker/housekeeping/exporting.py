@@ -3,24 +3,22 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncGenerator, Generator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from uuid import uuid4
 
 import structlog
 
-from schemas.keyspace import ShardKeys
 from worker.clock import sleep
 from worker.core.cluster_sample import ClusterSample
 from worker.errors import EXIT_OK, QueueUnavailable
-from worker.housekeeping.chores import CALLER_ID, Household
+from worker.housekeeping.chores import Household, Housekeeper
+from worker.housekeeping.household import housekeepers_of
 from worker.housekeeping.sampling import Sampler
-from worker.observe.build import build_info
-from worker.observe.exposition import Exposition
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
-from worker.observe.server import MetricsServer, Pages
+from worker.observe.serving import serving
 from worker.settings import Settings
-from worker.store.housekeeper import EXPORTER, ShardHousekeeper
+from worker.store.housekeeper import EXPORTER
 from worker.store.link import Link
 from worker.store.setup import shard_count
 
@@ -39,7 +37,8 @@ async def run_exporter(settings: Settings) -> int:
     settings = settings.model_copy(update={"shards": max(settings.shards, await _shards_of_namespace(settings))})
     housekeepers = housekeepers_of(settings)
     async with exporting(settings, housekeepers, Metrics()) as address:
-        print(f"READY exporter shards={settings.shards}{address}", flush=True)  # noqa: T201 - the protocol of a start
+        metrics = f" metrics={address}" if address else ""
+        print(f"READY exporter shards={settings.shards}{metrics}", flush=True)  # noqa: T201 - the protocol of a start
         await told.wait()
     for housekeeper in housekeepers:
         await housekeeper.close()
@@ -58,10 +57,8 @@ async def _shards_of_namespace(settings: Settings) -> int:
 
 
 @contextlib.asynccontextmanager
-async def exporting(
-    settings: Settings, housekeepers: Sequence[ShardHousekeeper], metrics: Metrics
-) -> AsyncGenerator[str]:
-    """Show the figures of the cluster, and `metrics`, while this is open; yields what a READY line says of it."""
+async def exporting(settings: Settings, housekeepers: Sequence[Housekeeper], metrics: Metrics) -> AsyncGenerator[str]:
+    """Show the figures of the cluster, and `metrics`, while this is open; yields the address, if there is one."""
     health = Health(metrics.sheet, stall_s=settings.health_stall_s)
     health.begin()
 
@@ -77,33 +74,15 @@ async def exporting(
     sampler = Sampler(Household(housekeepers, sampled, unavailable), f"{EXPORTER}{uuid4().hex[:16]}", insists=True)
     tasks = [asyncio.create_task(sampler.run()), asyncio.create_task(_beat(health))]
     try:
-        with _pages(settings, metrics, health) as address:
+        with serving(health, metrics, host=settings.metrics_host, port=settings.metrics_port) as address:
+            if address:
+                log.info("serving_metrics", url=address)
             yield address
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
         await sampler.leave()
-
-
-def housekeepers_of(settings: Settings) -> list[ShardHousekeeper]:
-    """Return one housekeeper for each shard; nothing is opened yet."""
-    url, lease_ms = settings.redis_url.get_secret_value(), int(settings.lease_s * 1000)
-    shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
-    return [ShardHousekeeper(url, keys, CALLER_ID, lease_ms) for keys in shards]
-
-
-@contextlib.contextmanager
-def _pages(settings: Settings, metrics: Metrics, health: Health) -> Generator[str]:
-    if settings.metrics_port < 0:
-        yield ""
-        return
-    build = build_info()
-    shown = Exposition([metrics.sheet], buckets=metrics.buckets, build=build, redis_ok=lambda: health.redis_ok)
-    pages = Pages(health, shown.registry(), build)
-    with MetricsServer(pages, host=settings.metrics_host, port=settings.metrics_port) as server:
-        log.info("serving_metrics", url=server.url)
-        yield f" metrics={server.url}/metrics"
 
 
 async def _beat(health: Health) -> None:

@@ -11,11 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 from arq.connections import RedisSettings
 
-from worker.housekeeping.archive import Archive
-from worker.housekeeping.chores import Household
-from worker.housekeeping.exporting import exporting, housekeepers_of
-from worker.housekeeping.outlet import Outlet
-from worker.housekeeping.supervise import HousekeepingPlan, worker_options
+from worker.housekeeping.exporting import exporting
+from worker.housekeeping.household import household_of, plan_of
+from worker.housekeeping.supervise import worker_options
 from worker.observe.metrics import Metrics
 from worker.settings import load_settings
 
@@ -24,26 +22,18 @@ def worker_settings() -> dict[str, Any]:
     """Return the settings of an arq worker as arq's command takes them; raises ConfigurationError."""
     settings = load_settings()
     metrics = Metrics()
-    housekeepers = housekeepers_of(settings)
-    outlet = Outlet(settings.redis_url.get_secret_value(), settings.namespace, settings.shards)
-    archive = Archive(settings.redis_url.get_secret_value(), settings.namespace, outlet)
-    household = Household(housekeepers, metrics.cluster, metrics.redis_error, outlet, archive)
-    plan = HousekeepingPlan(
-        redis_url=settings.housekeeping_url, namespace=settings.namespace, sweep_every_s=settings.sweep_interval_s
-    )
-
+    household = household_of(settings, metrics)
     stack = contextlib.AsyncExitStack()
 
     async def open_metrics(_context: dict[str, Any]) -> None:
-        await stack.enter_async_context(exporting(settings, housekeepers, metrics))
+        await stack.enter_async_context(exporting(settings, household.housekeepers, metrics))
 
     async def close_all(_context: Mapping[str, Any]) -> None:
         await stack.aclose()
-        for part in (archive, outlet, *housekeepers):
-            await part.close()
+        await household.close()
 
     return {
-        **worker_options(plan, household),
+        **worker_options(plan_of(settings), household),
         "on_startup": open_metrics,
         "on_shutdown": close_all,
         # read by `arq --check` alone; the worker itself uses the pool of the options
