@@ -80,7 +80,6 @@ async def ask_redis(url: str, namespace: str) -> tuple[bool, str]:
 
 async def _workers_live(link: Link, namespace: str) -> int:
     shards = await shard_count(link, namespace)
-    seconds, micros = await link.command("TIME")
-    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    now_ms = await link.now_ms()
     keys = [ShardKeys(namespace, shard).workers for shard in range(shards)]
     return min([await link.command("ZCOUNT", key, now_ms, "+inf") for key in keys], default=0)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from schemas.keyspace import ShardKeys, meta_key
 from schemas.names import PROTOCOL_VERSION
 from worker.errors import QueueUnavailable
-from worker.store.link import Answer, Link
+from worker.store.link import Answer, Link, by_name
 from worker.store.permissions import Need, housekeeping_needs, refused, worker_needs
 
 #: consumer group lag, script flags and `redis.acl_check_cmd` came with it
@@ -172,8 +172,7 @@ def namespace_faults(name: str, wanted_shards: int, protocol: str, shards: str) 
 
 async def clock(link: Link, demands: Demands) -> Finding:
     """Compare the server's clock with the times that it has written itself: tell whether it was put back."""
-    seconds, micros = await link.command("TIME")
-    now_ms = int(seconds) * 1000 + int(micros) // 1000
+    now_ms = await link.now_ms()
     ahead_ms = max([await _ahead_ms(link, ShardKeys(demands.namespace, k), now_ms) for k in range(demands.shards)])
     if ahead_ms <= CLOCK_TOLERANCE_MS:
         return Finding("clock", Verdict.OK, "Redis' clock is ahead of all times that it has written")
@@ -201,8 +200,7 @@ async def _last_entry_ms(link: Link, stream: str) -> int:
         if "no such key" in str(error) or "WRONGTYPE" in str(error):
             return 0
         raise
-    figures = dict(zip(flat[::2], flat[1::2], strict=True))
-    return int(figures[b"last-generated-id"].split(b"-")[0])
+    return int(by_name(flat)[b"last-generated-id"].split(b"-")[0])
 
 
 def faults_of(findings: Iterable[Finding], *, strict: bool) -> Sequence[Finding]:

@@ -9,7 +9,7 @@ from schemas.dead_letters import DeadLetter, from_dead_fields, redrive_fields, r
 from schemas.errors import BadItem
 from schemas.keyspace import ShardKeys
 from schemas.names import is_client_id, is_request_id, shard_of
-from worker.store.link import Answer, Link
+from worker.store.link import Answer, Link, by_name
 from worker.store.setup import shard_count
 
 _PAGE: Final = 200
@@ -93,7 +93,7 @@ class Graveyard:
 
 def _buried(shard: int, entry_id: bytes, fields: list[Answer]) -> Buried:
     try:
-        letter = from_dead_fields(dict(zip(fields[::2], fields[1::2], strict=True)))
+        letter = from_dead_fields(by_name(fields))
     except BadItem:
         letter = None
     return Buried(shard, entry_id.decode(), letter)

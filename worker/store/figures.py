@@ -1,22 +1,14 @@
 """The figures of one shard at one moment, for metrics and for screens."""
 
-from collections.abc import Iterable
-
 from schemas.keyspace import ADMISSION_GROUP, ShardKeys
 from worker.core.cluster_sample import ClusterSample
 from worker.store.claims import parse_record
-from worker.store.link import Answer, Link
-
-
-async def now_ms_of(link: Link) -> int:
-    """Return the time by Redis' clock, Unix ms."""
-    now_s, micros = await link.command("TIME")
-    return int(now_s) * 1000 + int(micros) // 1000
+from worker.store.link import Link, by_name
 
 
 async def figures_of(link: Link, keys: ShardKeys) -> ClusterSample:
     """Return the figures of a shard; raises `QueueUnavailable`."""
-    command, now_ms = link.command, await now_ms_of(link)
+    command, now_ms = link.command, await link.now_ms()
     return ClusterSample(
         stream_length=await command("XLEN", keys.requests),
         stream_lag=await _lag(link, keys),
@@ -59,9 +51,3 @@ async def _oldest_ms(link: Link, keys: ShardKeys, now_ms: int) -> int:
         if isinstance(head, bytes):
             times.append(parse_record(head).accepted_at_ms)
     return min(times, default=now_ms)
-
-
-def by_name(flat: Iterable[Answer]) -> dict[bytes, Answer]:
-    """Return what Redis answers as a flat list of names and values."""
-    values = iter(flat)
-    return dict(zip(values, values, strict=True))

@@ -5,7 +5,7 @@ a blocking read or behind other callers of a pool. Nothing is retried here: only
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import hiredis
@@ -31,6 +31,12 @@ def tls_options(url: str) -> dict[str, bool]:
     The URL decides where it says something itself (`ssl_check_hostname=`, `ssl_cert_reqs=none`).
     """
     return {"ssl_check_hostname": True} if url.startswith("rediss:") and "ssl_cert_reqs=none" not in url else {}
+
+
+def by_name(flat: Iterable[Answer]) -> dict[bytes, Answer]:
+    """Return what Redis answers as a flat list of names and values."""
+    values = iter(flat)
+    return dict(zip(values, values, strict=True))
 
 
 class QueueFull(QueueUnavailable):
@@ -87,6 +93,11 @@ class Link:
             raise CommandRefused(arguments[0], error) from error
         except (RedisError, OSError) as error:
             raise QueueUnavailable(f"{arguments[0]}: {_why(error)}") from error
+
+    async def now_ms(self) -> int:
+        """Return the time by Redis' clock, Unix ms; raises like `command`."""
+        seconds, micros = await self.command("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
 
     async def batch(self, commands: Sequence[Sequence[Argument]]) -> list[Answer]:
         """Call several commands in one round trip; one that meets a wrong type has its ResponseError as its answer.

@@ -10,7 +10,6 @@ from worker.core.cluster_sample import ClusterSample
 from worker.core.request import AdmittedRequest
 from worker.core.seen import DeadSeen, Flow, SessionSeen, WorkerSeen
 from worker.errors import ProtocolMismatch
-from worker.store.figures import now_ms_of
 from worker.store.link import Link
 from worker.store.shard_onlooker import ShardOnlooker
 
@@ -48,7 +47,7 @@ class Onlooker:
 
     async def now_ms(self) -> int:
         """Return the time by Redis' clock, Unix ms."""
-        return await now_ms_of(self._link)
+        return await self._link.now_ms()
 
     async def figures(self) -> list[ClusterSample]:
         """Return the figures of each shard, in the order of their numbers."""

@@ -81,8 +81,7 @@ class Sessions:
 
     async def now_ms(self) -> int:
         """Return the time by Redis' clock."""
-        seconds, micros = await self._link.command("TIME")
-        return int(seconds) * 1000 + int(micros) // 1000
+        return await self._link.now_ms()
 
     async def bans(self, *, at_most: int) -> AsyncIterator[str]:
         """Yield `<policy>:<sid>` for each ban."""

@@ -11,8 +11,8 @@ from worker.core.cluster_sample import ClusterSample
 from worker.core.request import AdmittedRequest
 from worker.core.seen import DeadSeen, Flow, SessionSeen, WorkerSeen
 from worker.store.claims import parse_record
-from worker.store.figures import by_name, figures_of
-from worker.store.link import Answer, Argument, CommandRefused, Link
+from worker.store.figures import figures_of
+from worker.store.link import Answer, Argument, CommandRefused, Link, by_name
 
 #: entries of the events stream that one look takes: the newest since the look before
 ENDINGS_MAX = 200
