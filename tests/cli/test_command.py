@@ -3,11 +3,16 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from tests.helpers.processes import ROOT, clean_environment
+from worker.cli.app import app
 from worker.settings import Settings
 
 CANARY = "hunter2"
@@ -26,6 +31,20 @@ def test_help_names_every_verb() -> None:
     assert shown.returncode == 0
     for verb in ("demo", "worker", "send", "tail", "check", "bench", "version", "config"):
         assert f" {verb} " in shown.stdout
+
+
+def options_of_verbs(command: Any, name: str = "") -> Iterator[tuple[str, set[str]]]:
+    """Yield each verb of the command line with its options; a verb may have verbs below it."""
+    if not isinstance(command, TyperGroup):
+        yield name, {option for parameter in command.params for option in parameter.opts}
+        return
+    for word, below in command.commands.items():
+        yield from options_of_verbs(below, f"{name} {word}".strip())
+
+
+def test_every_verb_that_prints_data_takes_json() -> None:
+    lacking = {name for name, options in options_of_verbs(get_command(app)) if "--json" not in options}
+    assert lacking == {"demo", "worker", "exporter", "top", "config reference"}
 
 
 def test_an_unknown_verb_is_a_usage_error() -> None:

@@ -9,7 +9,7 @@ import typer
 from pydantic import JsonValue
 
 from worker.cli.errors import told_plainly
-from worker.cli.options import Namespace, RedisUrl
+from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
 from worker.settings import load_settings
 
@@ -27,8 +27,10 @@ def export(
     timeout_s: TimeoutS = 30.0,
     redis_url: RedisUrl = None,
     namespace: Namespace = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print all that is kept of a session as JSON, contents of messages included; needs a worker with housekeeping."""
+    del as_json  # every verb that prints data takes it, and this one prints nothing else
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
     if out is not None and out.exists():
         raise typer.BadParameter(f"--out {out}: is there already")
