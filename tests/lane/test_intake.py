@@ -6,25 +6,14 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from schemas.keyspace import DOORBELL_GROUP, ShardKeys
+from schemas.keyspace import DOORBELL_GROUP
 from tests.helpers.eventually import eventually
+from tests.lane.at_work import KEYS, request_of, working
 from tests.observe.scraping import figures, registry_of
-from worker import Agent, App, Swarm
 from worker.clock import sleep
-from worker.completions import EchoCompletion
-from worker.lane.observers import Observers
-from worker.observe.health import Health
 from worker.observe.metrics import Metrics
-from worker.observe.turn_line import no_line
-from worker.settings import Settings
 from worker.store.claims import Claim
 from worker.store.shard import ShardStore
-from worker.wiring import started_worker
-
-KEYS = ShardKeys("swarmline", 0)
-APP = App(swarms=[Swarm("support", agents=[Agent("echo", completion=EchoCompletion())], default_agent="echo")])
-
-REQUEST = {"v": 1, "clientId": "alice", "swarmName": "support", "kind": "execute", "body": '{"message":"Hi"}'}
 
 
 class Heard(Metrics):
@@ -43,10 +32,7 @@ async def test_a_claim_that_was_refused_because_its_group_is_gone_can_be_taken_b
     redis: Redis, redis_url: str
 ) -> None:
     metrics = Heard()
-    observers = Observers(metrics, Health(stall_s=10), no_line)
-    settings = Settings.model_validate({"redis_url": redis_url})
-    async with started_worker(APP, settings, "w1", observers) as worker:
-        running = asyncio.create_task(worker.run())
+    async with working(redis_url, metrics=metrics) as worker:
 
         async def has_sent_its_claim_ahead() -> bool:
             return (await redis.info("clients"))["blocked_clients"] == 1
@@ -56,10 +42,6 @@ async def test_a_claim_that_was_refused_because_its_group_is_gone_can_be_taken_b
         await eventually(lambda: "doorbell" in metrics.failed)
         worker.quiet()
         await eventually(lambda: redis.xinfo_groups(KEYS.requests))
-        assert not running.done()
-        await worker.drain(1, 1)
-        running.cancel()
-        await asyncio.wait((running,))
 
 
 async def test_what_is_admitted_while_a_worker_leaves_is_counted(
@@ -76,18 +58,13 @@ async def test_what_is_admitted_while_a_worker_leaves_is_counted(
 
     monkeypatch.setattr(ShardStore, "admit_and_claim", over_a_slow_network)
     metrics = Metrics()
-    settings = Settings.model_validate({"redis_url": redis_url})
-    async with started_worker(APP, settings, "w1", Observers(metrics, Health(stall_s=10), no_line)) as worker:
-        running = asyncio.create_task(worker.run())
+    async with working(redis_url, metrics=metrics) as worker:
         worker.quiet()
-        await redis.xadd(KEYS.requests, REQUEST | {"requestId": "r-1"})
+        await redis.xadd(KEYS.requests, request_of("alice"))
         await eventually(lambda: enqueued(metrics) == 1)
         admitted.clear()
-        await redis.xadd(KEYS.requests, REQUEST | {"requestId": "r-2"})
+        await redis.xadd(KEYS.requests, request_of("bob"))
         await admitted.wait()
-        await worker.drain(1, 1)
-        running.cancel()
-        await asyncio.wait((running,))
     assert enqueued(metrics) == 2
 
 

@@ -6,20 +6,13 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from schemas.keyspace import ShardKeys
 from tests.helpers.eventually import eventually
+from tests.lane.at_work import KEYS, working
 from tests.store.stage import Stage, StagedWorker, finish
-from worker import Agent, App, CompletionMessage, CompletionRequest, Swarm
-from worker.lane.observers import Observers
-from worker.observe.health import Health
+from worker import CompletionMessage, CompletionRequest
 from worker.observe.metrics import Metrics
-from worker.observe.turn_line import no_line
-from worker.settings import Settings
 from worker.store.claims import Claim, ClaimedSession
 from worker.store.shard import ShardStore
-from worker.wiring import started_worker
-
-KEYS = ShardKeys("swarmline", 0)
 
 
 class Losses(Metrics):
@@ -69,12 +62,8 @@ async def test_what_others_have_taken_meanwhile_is_not_begun(
         begun.append(request.client_id)
         return CompletionMessage("done")
 
-    app = App(swarms=[Swarm("support", agents=[Agent("echo", completion=note)], default_agent="echo")])
-    settings = Settings.model_validate({"redis_url": redis_url, "lease_s": 1})
-    losses, stage = Losses(), Stage(redis, redis_url)
-    async with started_worker(app, settings, "w1", Observers(losses, Health(stall_s=10), no_line)) as worker:
-        network = CutNetwork(monkeypatch)
-        running = asyncio.create_task(worker.run())
+    losses, stage, network = Losses(), Stage(redis, redis_url), CutNetwork(monkeypatch)
+    async with working(redis_url, note, losses, lease_s=1):
         await stage.push("r-1", "alice")
         await network.claimed.wait()
         other = await stage.worker("other")
@@ -86,7 +75,4 @@ async def test_what_others_have_taken_meanwhile_is_not_begun(
         await eventually(lambda: redis.zscore(KEYS.sessions, "support:bob"))
         assert begun == ["bob"]
         assert await other.commit(finish(taken)) == ["ok"]
-        await worker.drain(1, 1)
-        running.cancel()
-        await asyncio.wait((running,))
     await stage.close()
