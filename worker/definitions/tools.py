@@ -110,7 +110,7 @@ def _tool_of(function: ToolFunction, options: Mapping[str, object]) -> Tool:
     if not callable(function):
         raise DefinitionError(f"tool makes a tool of a function, not of {function!r}")
     called = getattr(function, "__name__", type(function).__name__)
-    given = {name: value for name, value in options.items() if value}
+    given = {name: value for name, value in options.items() if value not in (None, "")}
     try:
         signature, hints = inspect.signature(function), get_type_hints(function, include_extras=True)
         turn_parameter = _turn_parameter(signature, hints)

@@ -82,6 +82,10 @@ WRONG: dict[str, tuple[Callable[[], Swarm], str]] = {
         lambda: swarm(agents=[agent(tools=[tool(timeout_s=-1)(look)])]),
         "timeout_s must be positive",
     ),
+    "no time for a tool": (
+        lambda: swarm(agents=[agent(tools=[tool(timeout_s=0)(look)])]),
+        "timeout_s must be positive",
+    ),
     "a limit as text": (
         lambda: swarm(agents=[agent(tools=[tool(timeout_s="9")(look)])]),  # type: ignore[call-overload]
         "tool 'look': timeout_s must be a number or None, not '9'",
