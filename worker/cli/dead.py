@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
@@ -136,20 +136,24 @@ def redrive(
         return
 
     async def again(graveyard: Graveyard) -> list[dict[str, str]]:
-        done: list[dict[str, str]] = []
         chosen = await _chosen(graveyard, letter_ids, every, Wanted(reason, swarm, client, readable=every))
-        for place in with_bar(chosen, "sent again"):
-            buried = await graveyard.find(*place)
-            if buried is None:
-                continue  # somebody else was faster
-            if buried.letter is None:
-                raise _refused(f"{_id(buried)} is no dead letter that is known here; `dead drop` removes it")
-            new_id = await graveyard.redrive(buried, keeps_deadline=not drop_deadline)
-            done.append({"id": _id(buried), "requestId": new_id})
-        return done
+        return await _send_again(graveyard, chosen, keeps_deadline=not drop_deadline)
 
     done = _with_graveyard(redis_url, namespace, again)
     _print_redriven(done, as_json=as_json)
+
+
+async def _send_again(graveyard: Graveyard, places: Sequence[Place], *, keeps_deadline: bool) -> list[dict[str, str]]:
+    done: list[dict[str, str]] = []
+    for place in with_bar(places, "sent again"):
+        buried = await graveyard.find(*place)
+        if buried is None:
+            continue  # somebody else was faster
+        if buried.letter is None:
+            raise _refused(f"{_id(buried)} is no dead letter that is known here; `dead drop` removes it")
+        new_id = await graveyard.redrive(buried, keeps_deadline=keeps_deadline)
+        done.append({"id": _id(buried), "requestId": new_id})
+    return done
 
 
 def _print_redriven(done: list[dict[str, str]], *, as_json: bool) -> None:
