@@ -140,3 +140,10 @@ async def test_a_damaged_session_is_not_disposed(stage: Stage, worker: StagedWor
     await stage.redis.set(key, "overwritten")
     assert await begin(worker, session, by_ttl=True) == "fenced"
     assert await stage.redis.get(key) == b"overwritten"
+
+
+async def test_who_gave_a_session_back_can_not_begin_its_disposal(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push("r-1")
+    session = await worker.claim_one()
+    await worker.release(session)
+    assert await worker.store.begin_dispose(SID, session.fence, may_call_off=False) == "fenced"

@@ -17,7 +17,7 @@ from tests.store.stage import (
     reply_of,
 )
 from worker.store.claims import NoLease
-from worker.store.commits import EndedRequest
+from worker.store.commits import EndedRequest, Source
 
 
 async def test_a_turn_is_committed_as_a_whole(stage: Stage, worker: StagedWorker) -> None:
@@ -294,3 +294,18 @@ async def test_without_a_lease_nothing_is_committed(stage: Stage, worker: Staged
         await worker.commit(finish(session))
     assert (await stage.result("r-1"))["status"] == "accepted"
     await stage.redis.zadd(stage.keys.workers, {"w1": 1})
+
+
+async def test_control_beside_a_turn_takes_no_attempt_off_its_head(
+    stage: Stage, worker: StagedWorker, other: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.claim_one()
+    await stage.push("c-1", kind="notify")
+    await worker.claim(0)
+    await stage.reclaim(worker, other)
+    session = await other.claim_one()
+    assert session.attempts == 2
+    item = finish(session, source=Source.CONTROL, opens=False, records=[], release=False)
+    assert await other.commit(item) == ["ok"]
+    assert (await stage.session())["attempts"] == "2", "a request that kills workers would never be found out"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.store.stage import SID, Ears, Stage, StagedWorker, finish
+from tests.store.stage import SID, Ears, Stage, StagedWorker, finish, reply_of
 from worker.store.claims import ClaimedSession
 from worker.store.commits import EndedRequest, Source
 
@@ -151,3 +151,46 @@ async def test_an_index_of_a_wrong_type_costs_no_turn(stage: Stage, worker: Stag
     with pytest.raises(Exception, match="wrong kind"):
         await worker.commit(turn, finish(bob))
     assert await dump(stage) == before
+
+
+@pytest.mark.unguarded_keyspace
+async def test_no_reply_of_many_is_written_when_the_outbox_is_damaged(stage: Stage, worker: StagedWorker) -> None:
+    await stage.push_all(["r-1", "r-2"])
+    session = await worker.claim_one()
+    await stage.redis.set(stage.keys.outbox(SID), "somebody's")
+    ended = [
+        EndedRequest("r-1", reply_of("r-1"), "", sequenced=False),
+        EndedRequest("r-2", reply_of("r-2"), "", sequenced=True),
+    ]
+    assert await worker.commit(finish(session, requests=ended, release=True)) == ["wrong_type"]
+    assert (await stage.result("r-1"))["status"] == "accepted"
+    assert await stage.redis.pttl(stage.keys.result("r-1")) == -1
+
+
+@pytest.mark.unguarded_keyspace
+async def test_control_of_a_session_whose_mailbox_is_damaged_is_not_committed(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.commit(finish(await worker.claim_one()))
+    await stage.push("c-1", kind="notify")
+    session = await worker.claim_one()
+    await stage.redis.set(stage.keys.mailbox(SID), "somebody's")
+    item = finish(session, source=Source.CONTROL, opens=False, records=[])
+    assert await worker.commit(item) == ["wrong_type"]
+    assert [request.request_id for request in await worker.store.control_of(SID)] == ["c-1"]
+    assert await stage.names(stage.keys.held("w1")) == [SID]
+
+
+@pytest.mark.unguarded_keyspace
+@pytest.mark.parametrize("name", ["history", "outbox"])
+async def test_a_turn_is_not_committed_after_one_that_could_not_be_written(
+    stage: Stage, worker: StagedWorker, name: str
+) -> None:
+    await stage.push_all(["r-1", "r-2"])
+    session = await worker.claim_one()
+    await stage.redis.set(getattr(stage.keys, name)(SID), "somebody's")
+    ended = [EndedRequest("r-2", '{"seq":null}', "", sequenced=False)]
+    second = finish(session, 1, requests=ended, opens=False, records=[])
+    assert await worker.commit(finish(session, 0), second) == ["wrong_type", "fenced"]
+    assert [request.request_id for request in await worker.store.mailbox_of(SID)] == ["r-1", "r-2"]

@@ -168,3 +168,17 @@ async def test_a_session_that_waits_is_not_swept(stage: Stage, worker: StagedWor
     await delay(stage, worker)
     assert await stage.names(stage.keys.sessions) == []
     assert await stage.redis.ttl(stage.keys.session(SID)) == -1
+
+
+async def test_a_head_goes_on_waiting_when_its_session_is_given_back_after_its_control(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.release(await worker.claim_one(), wait_ms=WAIT_MS)
+    await stage.push("c-1", kind="notify")
+    session = await worker.claim_one()
+    item = finish(session, source=Source.CONTROL, opens=False, records=[], release=False)
+    assert await worker.commit(item) == ["ok"]
+    assert await worker.release(session) == ["ok"]
+    assert (await stage.session())["status"] == "delayed"
+    assert await stage.names(stage.keys.ready) == []

@@ -164,3 +164,10 @@ async def test_who_begins_a_lease_anew_holds_nothing_from_before(stage: Stage, w
     worker.renew(register=True)
     assert await stage.names(stage.keys.held("w1")) == []
     assert await stage.names(stage.keys.ready) == [SID]
+
+
+async def test_who_begins_a_lease_anew_has_no_row_of_renewals_yet(stage: Stage, worker: StagedWorker) -> None:
+    await stage.age(worker)
+    await stage.redis.zrem(stage.keys.workers, "w1")
+    worker.renew(register=True)
+    assert int(await stage.redis.hget(stage.keys.ops("w1"), "since") or 0) > 1

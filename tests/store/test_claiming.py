@@ -1,4 +1,4 @@
-"""Lines of the claim that nothing else would miss: each was taken out once, and nobody noticed."""
+"""What a claim hands out and what it leaves, whom it wakes, and what a claim that is repeated hands out again."""
 
 import pytest
 
