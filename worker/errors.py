@@ -2,15 +2,21 @@
 
     SwarmlineError                exit 1
     ├── ConfigurationError        exit 78   settings, command line or definitions are wrong; nothing was started
-    │   └── ProtocolMismatch      exit 78   the namespace was made for another protocol version or number of shards
+    │   ├── ProtocolMismatch      exit 78   the namespace was made for another protocol version or number of shards
+    │   └── DefinitionError       exit 78   worker/definitions: an application is defined wrongly
     ├── QueueUnavailable          exit 69   Redis refused us or was lost
+    │   ├── QueueFull                       worker/store: it has reached its maxmemory
+    │   ├── CommandRefused                  worker/store: it answered with an error
+    │   ├── NotAnnounced                    worker/store: it has lost what this worker said of its swarms
+    │   └── NoLease                         worker/store: others have the sessions of this worker
     └── Fenced                              the session of this turn has a younger holder: drop the turn, write nothing
 
 What a request or an agent does wrong is no exception but an outcome of its turn. An exception means that
 infrastructure was lost, that somebody has to change a setting, or that there is a bug.
 
-`Retryable` and `ModelError` stand outside of the tree: completions and tools raise them, and they end their turn like
-any error of theirs.
+`Retryable`, `ModelError` and `TurnError` (worker/definitions) stand outside of the tree: completions and tools raise
+them, and they end their turn like any error of theirs. Private servers, the simulation and the bench have a few of
+their own below `SwarmlineError`.
 """
 
 EXIT_OK = 0
