@@ -16,14 +16,15 @@ CLIENT_ID_PATTERN = (
 )
 NAMESPACE_PATTERN = r"[A-Za-z0-9_.:-]{1,64}"
 
+#: nested lists and objects of a body, itself included
+DEPTH_MAX = 32
+# what holds where neither settings nor the swarm say otherwise
 BODY_MAX_BYTES = 262_144
 OUTPUT_MAX_BYTES = 1_048_576
 #: waiting requests of one session
 MAILBOX_MAX = 1_000
-#: nested lists and objects of a body, itself included
-DEPTH_MAX = 32
 #: how long a terminal reply is kept, from the moment it is written
-DEFAULT_RESULT_TTL_S = 300
+RESULT_TTL_S = 300
 
 _NAME = re.compile(NAME_PATTERN)
 _REQUEST_ID = re.compile(REQUEST_ID_PATTERN)

@@ -21,7 +21,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from schemas.names import is_namespace
+from schemas.names import BODY_MAX_BYTES, RESULT_TTL_S, is_namespace
 from worker.errors import ConfigurationError
 
 PREFIX = "SWARMLINE_"
@@ -146,8 +146,8 @@ class Settings(BaseSettings):
     retry_most_s: float = Field(60.0, gt=0, le=86_400, description="longest wait for a retry")
 
     # limits
-    result_ttl_s: int = Field(300, ge=1, description="life of a terminal reply; also the dedup window")
-    body_max_bytes: int = Field(262_144, ge=1024, description="largest body of a request")
+    result_ttl_s: int = Field(RESULT_TTL_S, ge=1, description="life of a terminal reply; also the dedup window")
+    body_max_bytes: int = Field(BODY_MAX_BYTES, ge=1024, description="largest body of a request")
     history_max: int = Field(1000, ge=1, description="chat records kept per session")
     outbox_max: int = Field(1000, ge=1, description="items kept per session for clients that resume")
     events_max: int = Field(100_000, ge=0, description="entries of the events stream; 0 switches it off")

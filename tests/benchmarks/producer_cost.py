@@ -17,7 +17,7 @@ import uvloop
 
 from producers import Producer
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys
-from schemas.names import DEFAULT_RESULT_TTL_S
+from schemas.names import RESULT_TTL_S
 from tests.helpers.server import Server
 
 KEYS = ShardKeys(DEFAULT_NAMESPACE, 0)
@@ -41,7 +41,7 @@ def echo(url: str) -> None:
             request_id = fields[b"requestId"].decode()
             output = json.dumps(json.loads(fields[b"body"])["message"])
             reply = TEMPLATE % (request_id, fields[b"clientId"].decode(), output)
-            pipeline.set(KEYS.result(request_id), reply, ex=DEFAULT_RESULT_TTL_S)
+            pipeline.set(KEYS.result(request_id), reply, ex=RESULT_TTL_S)
             pipeline.publish(fields[b"replyTo"], reply)
         pipeline.execute()
         client.xtrim(KEYS.requests, minid=last, approximate=True)

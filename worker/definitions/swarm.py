@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import JsonValue
 
+from schemas.names import MAILBOX_MAX, OUTPUT_MAX_BYTES
 from worker.definitions.agent import Agent
 from worker.definitions.callbacks import SwarmCallbacks
 from worker.definitions.policy import Policy
@@ -64,7 +65,7 @@ class Swarm:
     turn_timeout_s: float = 300
     when_busy: WhenBusy = "enqueue"
     throttle_s: float = 1
-    max_mailbox: int = 1000
+    max_mailbox: int = MAILBOX_MAX
     resque_strategy: ResqueStrategy = "flush"
     resque: Resque | None = None
     texts: Texts = field(default_factory=Texts)
@@ -72,7 +73,7 @@ class Swarm:
     max_nested_executions: int = 20
     history_max: int = 1000
     stack_max: int = 100
-    output_max_bytes: int = 1_048_576
+    output_max_bytes: int = OUTPUT_MAX_BYTES
     bury_agent_errors: bool = False
     navigation_loop_raises: bool = True
 
