@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from tests.acceptance.backstage import Backstage
@@ -31,8 +32,9 @@ class Shell:
         return json.loads(ended.stdout)
 
 
-def run(*arguments: str, **environment: str) -> Ran:
+def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> Ran:
+    """Run the command to its end."""
     command = [sys.executable, "-m", "worker", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env=clean_environment(environment), capture_output=True, text=True, check=False, timeout=50
+        command, cwd=cwd, env=clean_environment(environment), capture_output=True, text=True, check=False, timeout=50
     )

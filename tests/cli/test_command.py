@@ -11,19 +11,13 @@ import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
+from tests.cli.shell import run
 from tests.helpers.processes import ROOT, clean_environment
 from worker.cli.app import app
 from worker.settings import Settings
 
 CANARY = "hunter2"
 NOBODY = f"redis://:{CANARY}@127.0.0.1:1"
-
-
-def run(*arguments: str, cwd: Path = ROOT, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "worker", *arguments]
-    return subprocess.run(
-        command, cwd=cwd, env=clean_environment(environment), capture_output=True, text=True, check=False, timeout=50
-    )
 
 
 def test_help_names_every_verb() -> None:

@@ -13,7 +13,7 @@ import pytest
 from redis.asyncio import Redis
 
 from schemas.keyspace import ShardKeys
-from tests.cli.test_command import run
+from tests.cli.shell import run
 from tests.helpers.processes import ROOT, clean_environment
 
 KEYS = ShardKeys("swarmline", 0)

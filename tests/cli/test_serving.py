@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 import redis.asyncio as redis_asyncio
 
+from tests.cli.shell import run
 from tests.helpers.eventually import eventually
 from tests.helpers.processes import ROOT, SwarmlineProcess, clean_environment
 from worker.embedded.process import free_port
@@ -19,13 +20,6 @@ Start = Callable[..., SwarmlineProcess]
 APP = "worker.cli.demo_app:app"
 
 pytestmark = pytest.mark.unguarded_keyspace  # the sessions of this test live on, and arq's queue
-
-
-def run(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "worker", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=clean_environment(environment), capture_output=True, text=True, check=False, timeout=50
-    )
 
 
 async def test_a_message_from_the_shell_is_answered(redis_url: str, start_swarmline: Start) -> None:

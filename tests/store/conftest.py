@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 import redis.asyncio as redis_asyncio
 
-from tests.store.stage import Ears, Stage, StagedWorker
+from tests.store.stage import LEASE_MS, Ears, Stage, StagedWorker
+from worker.store.housekeeper import ShardHousekeeper
 
 
 @pytest.fixture
@@ -36,3 +37,11 @@ async def ears(redis: redis_asyncio.Redis) -> AsyncIterator[Ears]:
     await ears.open()
     yield ears
     await ears.close()
+
+
+@pytest.fixture
+async def housekeeper(stage: Stage, redis_url: str) -> AsyncIterator[ShardHousekeeper]:
+    """Hand out housekeeping of the shard."""
+    keeper = ShardHousekeeper(redis_url, stage.keys, "housekeeping-1", LEASE_MS)
+    yield keeper
+    await keeper.close()

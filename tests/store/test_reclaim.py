@@ -4,19 +4,14 @@ from tests.store.stage import LEASE_MS, SID, Stage, StagedWorker
 from worker.store.housekeeper import ShardHousekeeper
 
 
-def housekeeper_of(stage: Stage, url: str) -> ShardHousekeeper:
-    return ShardHousekeeper(url, stage.keys, "housekeeping-1", LEASE_MS)
-
-
 async def now_ms(stage: Stage) -> int:
     seconds, micros = await stage.redis.time()
     return seconds * 1000 + micros // 1000
 
 
 async def test_nothing_is_taken_before_one_lease_of_unbroken_calls(
-    stage: Stage, worker: StagedWorker, redis_url: str
+    stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
 ) -> None:
-    housekeeper = housekeeper_of(stage, redis_url)
     ops = stage.keys.ops("housekeeping-1")
     await stage.push("r-1")
     await worker.claim_one()
@@ -31,9 +26,8 @@ async def test_nothing_is_taken_before_one_lease_of_unbroken_calls(
 
 
 async def test_two_calls_further_apart_than_half_a_lease_begin_anew(
-    stage: Stage, worker: StagedWorker, redis_url: str
+    stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
 ) -> None:
-    housekeeper = housekeeper_of(stage, redis_url)
     await stage.push("r-1")
     await worker.claim_one()
     await stage.expire_lease(worker)
@@ -44,8 +38,9 @@ async def test_two_calls_further_apart_than_half_a_lease_begin_anew(
     await housekeeper.close()
 
 
-async def test_a_living_worker_keeps_what_it_holds(stage: Stage, worker: StagedWorker, redis_url: str) -> None:
-    housekeeper = housekeeper_of(stage, redis_url)
+async def test_a_living_worker_keeps_what_it_holds(
+    stage: Stage, worker: StagedWorker, housekeeper: ShardHousekeeper
+) -> None:
     await stage.push("r-1")
     await worker.claim_one()
     await housekeeper.reclaim()

@@ -2,16 +2,8 @@
 
 import pytest
 
-from tests.store.stage import LEASE_MS, SID, Stage, StagedWorker, finish
+from tests.store.stage import SID, Stage, StagedWorker, finish
 from worker.store.housekeeper import SWEEP_BATCH, ShardHousekeeper
-
-
-@pytest.fixture
-async def housekeeper(stage: Stage, redis_url: str) -> ShardHousekeeper:
-    """Hand out housekeeping of the shard."""
-    keeper = ShardHousekeeper(redis_url, stage.keys, "housekeeping-1", LEASE_MS)
-    yield keeper
-    await keeper.close()
 
 
 async def idle(stage: Stage, worker: StagedWorker, client_id: str = "alice", *, due: bool = True) -> None:

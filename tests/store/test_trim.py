@@ -3,17 +3,9 @@
 import pytest
 
 from schemas.keyspace import ADMISSION_GROUP, DOORBELL_GROUP
-from tests.store.stage import LEASE_MS, Stage, StagedWorker
+from tests.store.stage import Stage, StagedWorker
 from worker.store.housekeeper import ShardHousekeeper
 from worker.store.shard import BITE
-
-
-@pytest.fixture
-async def housekeeper(stage: Stage, redis_url: str) -> ShardHousekeeper:
-    """Hand out housekeeping of the shard."""
-    keeper = ShardHousekeeper(redis_url, stage.keys, "housekeeping-1", LEASE_MS)
-    yield keeper
-    await keeper.close()
 
 
 async def lag(stage: Stage) -> int | None:
