@@ -97,8 +97,8 @@ MUTANTS = {
         changes=(
             Change(
                 "admit_and_claim",
-                "elseif known then\n    return meet_known_id(flat, fields, known)\n  end\n  local",
-                "end\n  local",
+                "  if known then\n    return meet_known_id(flat, fields, known)\n  end\n  -- All other ways",
+                "  -- All other ways",
             ),
         ),
         plan=plan(duration_s=4.0),
@@ -159,7 +159,7 @@ MUTANTS = {
     ),
     "journal ignored": Mutant(
         changes=tuple(
-            Change(name, "description[12] = read('HGETALL', journal_key_prefix .. sid)", "description[12] = NOTHING")
+            Change(name, "local journal = read('HGETALL', journal_key_prefix .. sid)", "local journal = NOTHING")
             for name in ("admit_and_claim", "claim")
         ),
         plan=plan("kill", traffic={"steps": 1}, rate=40, settle_s=15.0),
