@@ -141,6 +141,20 @@ async def test_a_topic_can_not_pass_for_the_system(wire: Wire, alice: str) -> No
     assert (reply["status"], reply["error"]["code"]) == ("failed", "bad_request")
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [("emit", {"message": "Hello"}), ("notify", {"message": "Hello"}), ("ban", {"policyName": "polite"})],
+)
+async def test_control_where_there_never_was_a_turn_has_the_number_of_none(
+    kind: str, body: dict[str, str], wire: Wire, alice: str
+) -> None:
+    reply = await wire.do(alice, "guarded", kind, body)
+    assert (reply["status"], reply["turn"], reply["agentName"]) == ("completed", None, None)
+    if kind == "ban":
+        (event,) = await wire.events_of(reply["requestId"])
+        assert (event["type"], event["turn"]) == ("ban-client", None)
+
+
 @pytest.mark.parametrize("kind", ["emit", "notify"])
 async def test_a_server_sends_text_to_the_client(kind: str, wire: Wire, alice: str) -> None:
     await wire.ask(alice, "support", "Hello")

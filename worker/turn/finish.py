@@ -151,7 +151,7 @@ def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{ending.status}","output":{quote(ending.output)},"agentName":{agent},'
-        f'"turn":{turn.number},"attempts":{turn.attempt - turn.tries.handbacks},"error":{ending.error},'
+        f'"turn":{turn.number or "null"},"attempts":{turn.attempt - turn.tries.handbacks},"error":{ending.error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
     )
 

@@ -163,9 +163,9 @@ class OpenTurn:
         self.before: Snapshot = session.snapshot()
         #: the client id as JSON
         self.client_json = quote(session.client_id)
-        #: the end that all bus events of the turn have in common, up to the time
+        #: the end that all bus events of the turn have in common, up to the time; 0 is no number of a turn
         self.event_tail = (
-            f'"clientId":{self.client_json},"requestId":"{request.request_id}","turn":{number},'
+            f'"clientId":{self.client_json},"requestId":"{request.request_id}","turn":{number or "null"},'
             f'"attempt":{attempt},"atMs":'
         )
         #: every bus event there is, not only those of the session
