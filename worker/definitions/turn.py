@@ -57,7 +57,9 @@ class Turn(TurnFacts, Protocol):
         ...
 
     async def run(self, text: str) -> str:
-        """Ask the active agent without history, policies and tools; return its answer.
+        """Ask the active agent beside the conversation, without policies and tools; return its answer.
+
+        Its model sees the history, and nothing of it is put there.
 
         Raises `NestingLimitError` where a callback runs and runs again.
         """

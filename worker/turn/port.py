@@ -91,7 +91,7 @@ class Rooms:
 
     #: (turn, message): executes in tool mode, returns what the tool gets to read
     execute: Callable[["OpenTurn", str], Awaitable[str]]
-    #: (turn, message): asks without history, policies and tools
+    #: (turn, message): asks beside the conversation, without policies and tools
     run: Callable[["OpenTurn", str], Awaitable[str]]
     #: (turn, agent name): what a tool or callback is handed
     face: Callable[["OpenTurn", str], Turn]

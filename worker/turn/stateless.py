@@ -1,4 +1,4 @@
-"""A question beside the conversation: no history, no policy, no tools (spec, sections 3.2 and 7.8)."""
+"""A question beside the conversation: leaves no history, asks no policy, has no tools (spec, sections 3.2 and 7.8)."""
 
 from worker.core.messages import Message
 from worker.core.outcome import Outcome, Replied

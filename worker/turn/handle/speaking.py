@@ -46,7 +46,7 @@ class Speaking(Identity):
         return said
 
     async def run(self, text: str) -> str:
-        """Ask the active agent without history, policies and tools; return its answer."""
+        """Ask the active agent beside the conversation, without policies and tools; return its answer."""
         return await self._turn.rooms.run(self._turn, text)
 
     async def cancel_output(self) -> None:
