@@ -4,6 +4,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,16 @@ def test_a_loopback_port_needs_its_password() -> None:
             stranger.get("k")
         with redis_py.Redis.from_url(server.url) as owner:
             assert owner.ping()
+
+
+@pytest.mark.parametrize(("prefix", "scheme"), [("x" * 100, "redis:"), ("a%41 é?#", "unix:")])
+def test_it_starts_wherever_temporary_files_are_kept(prefix: str, scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(prefix=prefix) as directory:
+        monkeypatch.setattr(tempfile, "tempdir", directory)
+        with EmbeddedServer() as server, redis_py.Redis.from_url(server.url) as client:
+            assert server.url.startswith(scheme)
+            assert client.ping()
+        assert list(Path(directory).iterdir()) == []
 
 
 def test_the_password_is_not_on_the_command_line() -> None:

@@ -84,3 +84,7 @@ def test_a_password_with_odd_characters_reaches_arq_decoded() -> None:
     settings = redis_settings("rediss://us%40er:p%2Fw%3A@h:7/3")
     assert (settings.username, settings.password) == ("us@er", "p/w:")
     assert (settings.host, settings.port, settings.database, settings.ssl) == ("h", 7, 3, True)
+
+
+def test_a_socket_with_odd_characters_in_its_path_reaches_arq_decoded() -> None:
+    assert redis_settings("unix:///run/a%20%C3%A9/s").unix_socket_path == "/run/a é/s"

@@ -4,6 +4,7 @@ import re
 import socket
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 TIMEOUT_S = 1.0
 VERSION = re.compile(rb"redis_version:(\d+)\.(\d+)")
@@ -21,7 +22,7 @@ class Address:
     def url(self) -> str:
         """Return the address as redis-py takes it."""
         if self.socket_path is not None:
-            return f"unix://{self.socket_path}"
+            return f"unix://{quote(str(self.socket_path))}"
         secret = f":{self.password}@" if self.password else ""
         return f"redis://{secret}127.0.0.1:{self.port}"
 

@@ -1,6 +1,7 @@
 """The embedded server: a private, empty Redis-compatible server that lives exactly as long as this process wants."""
 
 import fcntl
+import os
 import secrets
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ from worker.errors import SwarmlineError
 
 OLDEST_VERSION = (7, 0)
 TRIES = 3
+#: longest path of a unix socket that every kernel takes, in bytes
+SOCKET_PATH_MAX = 103
 IN_MEMORY = ("--save", "", "--maxmemory-policy", "noeviction")
 
 
@@ -30,6 +33,7 @@ class EmbeddedServer:
     def __init__(self, *, tcp: bool = False, persist: Path | None = None) -> None:
         """Choose how: a unix socket in a private directory, or with `tcp` a loopback port behind a random password.
 
+        Where temporary files have a path too long for a socket it is the port as well.
         Data is gone at the end, unless `persist` names a directory for an append-only file, synced every second.
         """
         self._tcp = tcp
@@ -108,16 +112,17 @@ class EmbeddedServer:
                 process.start()
             except ServerStartError:
                 # Between our look at a free port and the server's bind, somebody else may have taken it.
-                if not self._tcp or not left:
+                if process.address.socket_path is not None or not left:
                     raise
             else:
                 return process
         raise AssertionError
 
     def _address(self, directory: Path) -> Address:
-        if self._tcp:
+        socket_path = directory / "socket"
+        if self._tcp or len(os.fsencode(socket_path)) > SOCKET_PATH_MAX:
             return Address(port=free_port(), password=secrets.token_urlsafe(24))
-        return Address(socket_path=directory / "socket")
+        return Address(socket_path=socket_path)
 
     def _options(self) -> tuple[str, ...]:
         if self._persist is None:

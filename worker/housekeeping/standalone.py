@@ -46,4 +46,6 @@ def redis_settings(url: str) -> RedisSettings:
     settings, parts = RedisSettings.from_dsn(url), urlsplit(url)
     settings.username = unquote(parts.username) if parts.username else None
     settings.password = unquote(parts.password) if parts.password else None
+    if settings.unix_socket_path is not None:
+        settings.unix_socket_path = unquote(settings.unix_socket_path)
     return settings
