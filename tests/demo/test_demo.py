@@ -1,8 +1,16 @@
 """`swarmline demo`, started as anyone would: real server, real workers, real input."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from subprocess import PIPE
 
-from tests.helpers.processes import SwarmlineProcess
+import pytest
+
+from tests.helpers.processes import ROOT, SwarmlineProcess, clean_environment
+from worker.__main__ import EXIT_INTERRUPTED
 from worker.cli.demo_app import SAMPLES
 
 Start = Callable[..., SwarmlineProcess]
@@ -45,3 +53,19 @@ async def test_a_killed_worker_costs_time_but_no_answer(start_swarmline: Start) 
     told = "\n".join(said_by("demo", lines))
     assert "SIGKILL to worker" in told
     assert "took the session over" in told
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_demo_that_is_told_to_end_leaves_no_files(number: signal.Signals, tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "worker", "demo")
+    environment = clean_environment({"TMPDIR": str(tmp_path)})
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"Hello\n")
+        process.stdin.flush()
+        assert any(line.startswith(b"triage") for line in process.stdout)
+        assert list(tmp_path.iterdir()) != []
+        process.send_signal(number)
+        assert process.wait(WITHIN_S) == EXIT_INTERRUPTED
+    assert list(tmp_path.iterdir()) == []

@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import signal
 import tempfile
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGKILL, SIGTERM
+from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from worker.clock import monotonic, sleep
@@ -77,6 +78,7 @@ class Team:
 async def assembled(app: str) -> AsyncGenerator[Team]:
     """Start server and workers, hand out the team, and end everything afterwards."""
     async with AsyncExitStack() as stack:
+        stack.enter_context(_ending_in_order())
         server = stack.enter_context(EmbeddedServer())
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swarmline-demo-")))
         link = Link(server.url)
@@ -85,6 +87,24 @@ async def assembled(app: str) -> AsyncGenerator[Team]:
         for member in members:
             stack.push_async_callback(member.child.end, SIGTERM)
         yield Team(server.url, server.binary.name, list(members), link)
+
+
+@contextmanager
+def _ending_in_order() -> Generator[None]:
+    """Let SIGTERM, and the end of the terminal, end everything as Ctrl-C does: temporary directories would stay."""
+    before = {number: signal.getsignal(number) for number in (SIGTERM, SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as under nohup
+            signal.signal(number, _interrupt)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    signal.raise_signal(SIGINT)
 
 
 async def _start(app: str, url: str, log: Path) -> Member:
