@@ -26,6 +26,9 @@ end
 
 -- Tell whether the requests of an item are the first ones of its list.
 local function are_heads(item, heads)
+  if item.shape.is_plain then
+    return is_record_of(heads[1], ARGV[item.at + item.shape.first_request])
+  end
   local at = item.at + item.shape.first_request
   for i = 1, item.shape.requests do
     if not is_record_of(heads[i], ARGV[at]) then
@@ -48,7 +51,7 @@ local function read_heads(item, session)
   else
     heads = try('LRANGE', item.list_key, popped, popped + shape.requests)
   end
-  if heads.err or has_wrong_type(shape, session) then
+  if heads.err or not shape.is_plain and has_wrong_type(shape, session) then
     return nil, 'wrong_type'
   elseif not are_heads(item, heads) then
     return nil, 'moved'
@@ -57,7 +60,8 @@ local function read_heads(item, session)
 end
 
 local function check_item(item)
-  local session, failure = fenced_session(ARGV[item.at], ARGV[item.at + 1])
+  local at = item.at
+  local session, failure = fenced_session(ARGV[at], ARGV[at + 1])
   if not session then
     return failure
   end

@@ -20,11 +20,14 @@ local function read_shape(text)
   local first_out = first_record + records
   local first_of_events = first_out + out
   local first_ban = first_of_events + events
+  local keeps = cap > 0 and math.min(cap, history_max) or history_max
   return {
+    -- What a turn of one message is: for it, checks that only others need are left out.
+    is_plain = from_control == 0 and requests == 1 and bans == 0 and journaled == 0,
     from_control = from_control > 0, wakes = from_control == 2, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,
     journaled = journaled == 1, due = integer(now_ms + ttl_ms), life_ms = integer(ttl_ms + grace_ms),
     expires = integer(now_ms + ttl_ms + grace_ms), must_live_until_ms = now_ms + ttl_ms + grace_ms / 2,
-    history_max = cap > 0 and math.min(cap, history_max) or history_max,
+    history_max = keeps, first_kept = integer(-keeps),
     requests = requests, records = records, out = out, events = events, bans = bans, skip_events = first_event,
     document = has_document == 1 and document, dead = is_dead == 1 and dead, first_request = first_request,
     first_record = first_record, first_out = first_out, first_event = first_of_events, first_ban = first_ban,

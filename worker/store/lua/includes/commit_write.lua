@@ -30,14 +30,16 @@ end
 -- Emits first, then the replies; false when the outbox is no stream, and then nothing was written.
 local function write_output(item)
   local session, shape = item.session, item.shape
-  for at = item.at + shape.first_out, item.at + shape.first_out + shape.out - 1 do
+  local first_out = item.at + shape.first_out
+  for at = first_out, first_out + shape.out - 1 do
     if not send(session, with_seq(session, ARGV[at])) then
       return false
     end
   end
   local at = item.at + shape.first_request
   for _ = 1, shape.requests do
-    if ARGV[at + 1] ~= '' and not write_reply(session, ARGV[at], ARGV[at + 1], ARGV[at + 2], shape.dispose) then
+    local reply = ARGV[at + 1]
+    if reply ~= '' and not write_reply(session, ARGV[at], reply, ARGV[at + 2], shape.dispose) then
       return false
     end
     at = at + 3
@@ -55,9 +57,6 @@ end
 
 local function write_events(item)
   local shape = item.shape
-  if shape.events == 0 then
-    return
-  end
   local first = item.at + shape.first_event
   publish_events(item.session, ARGV, first + shape.skip_events, first + shape.events - 1)
   events_kept = events_kept + 1
@@ -88,11 +87,9 @@ local function append_history(item)
   return true
 end
 
-local function trim_history(session, history_max)
-  if session.records and session.records > history_max then
-    call('LTRIM', history_key_prefix .. session.sid, -history_max, -1)
-    session.records = history_max
-  end
+local function trim_history(session, shape)
+  call('LTRIM', history_key_prefix .. session.sid, shape.first_kept, '-1')
+  session.records = shape.history_max
 end
 
 local function write_bans(item)
@@ -242,20 +239,26 @@ local function write_item(item)
     session.broken = true
     return 'wrong_type'
   end
-  trim_history(session, shape.history_max)
+  if session.records and session.records > shape.history_max then
+    trim_history(session, shape)
+  end
   pop_requests(item)
   if shape.dead then
     bury_heads(item)
   end
-  write_events(item)
-  write_bans(item)
+  if shape.events > 0 then
+    write_events(item)
+  end
+  if shape.bans > 0 then
+    write_bans(item)
+  end
   if shape.wakes then
     call('ZREM', delayed_key, item.session.sid)
   end
   if shape.journaled then
     clear_journal(item)
   end
-  if not shape.dispose then
+  if not shape.dispose and not session.turn then
     fit_outbox(session)
   end
   write_session(item)
