@@ -43,7 +43,7 @@ local FIRST_ITEM = 11
 --#include clock
 --#body
 --#include chunks
---#include record
+--#include record_parts
 --#include commit_items
 --#include fenced
 --#include backstop

@@ -9,7 +9,7 @@ local LANES = {
   ['operator-answer'] = 'void-control', emit = 'control', notify = 'control', ban = 'control', unban = 'control', ['cancel-output'] = 'void-control',
 }
 
-local WHEN_BUSY = { enqueue = true, reject = true, interrupt = true, rollback = true, coalesce = true, throttle = true }
+local WHEN_BUSY -- built when it is needed
 
 -- What passed its test in this call: senders repeat themselves.
 local sound_names, sound_channels = {}, {}
@@ -53,6 +53,8 @@ local function usable(text)
 end
 
 local function fault_of_options(fields)
+  WHEN_BUSY = WHEN_BUSY
+    or { enqueue = true, reject = true, interrupt = true, rollback = true, coalesce = true, throttle = true }
   local deadline_ms, force, when_busy = fields.deadlineMs, fields.force, fields.whenBusy
   if deadline_ms and not find(deadline_ms, '^%d+$') or deadline_ms and #deadline_ms > 15 then
     return 'bad_request', 'deadlineMs must be Unix milliseconds', 'bad_request'

@@ -15,15 +15,16 @@ local function make_plain_record(fields, when_busy, now_text)
     .. '\t\t\t\t\n' .. (fields.body or '{}')
 end
 
--- The fields of an entry that have a place of their own in its record. A `whenBusy` there is what came out of it.
-local IN_RECORD = {
-  v = true, requestId = true, clientId = true, swarmName = true, kind = true, force = true, replyTo = true,
-  deadlineMs = true, sentAtMs = true, traceparent = true, tracestate = true, body = true,
-}
+local IN_RECORD -- the fields of an entry that have a place of their own in its record; built when it is needed
 local REST_MAX_BYTES = 4096 -- a mailbox is no store for what nobody reads
 
 -- Pack the other fields of an entry; nil when they are too large.
 local function pack_rest(flat)
+  -- A `whenBusy` in a record is what came out of the one in the entry.
+  IN_RECORD = IN_RECORD or {
+    v = true, requestId = true, clientId = true, swarmName = true, kind = true, force = true, replyTo = true,
+    deadlineMs = true, sentAtMs = true, traceparent = true, tracestate = true, body = true,
+  }
   local rest, size = {}, 0
   for i = 1, #flat, 2 do
     local name, value = flat[i], flat[i + 1]
@@ -37,32 +38,4 @@ end
 
 local function record_request_id(record)
   return sub(record, 1, find(record, '\t', 1, true) - 1)
-end
-
--- Tell whether a record is that of a request; costs no new string.
-local function is_record_of(record, request_id)
-  return record and find(record, request_id, 1, true) == 1 and string.byte(record, #request_id + 1) == 9
-end
-
--- The stream fields a record was made of, for dead letters: flat list of names (with prefix) and values.
-local function record_fields(record, sid, prefix)
-  local header, body = match(record, '^([^\n]*)\n(.*)$')
-  local swarm_name, client_id = match(sid, '^([^:]*):(.*)$')
-  local names = { 'requestId', 'kind', false, 'force', 'replyTo', 'deadlineMs', false, 'sentAtMs', 'traceparent',
-    'tracestate' }
-  local flat, i = { prefix .. 'v', '1', prefix .. 'clientId', client_id, prefix .. 'swarmName', swarm_name }, 0
-  for value in string.gmatch(header .. '\t', '([^\t]*)\t') do
-    i = i + 1
-    if names[i] and value ~= '' then
-      flat[#flat + 1] = prefix .. names[i]
-      flat[#flat + 1] = value
-    end
-  end
-  local rest_size = tonumber(match(header, '%d*$'))
-  for at, text in ipairs(rest_size and cmsgpack.unpack(sub(body, 1, rest_size)) or {}) do
-    flat[#flat + 1] = at % 2 == 1 and prefix .. sub(text, 1, 128) or text
-  end
-  flat[#flat + 1] = prefix .. 'body'
-  flat[#flat + 1] = sub(body, 1 + (rest_size or 0))
-  return flat
 end
