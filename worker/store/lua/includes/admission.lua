@@ -226,16 +226,12 @@ local function fields_of(flat)
   return fields
 end
 
--- Which list a request goes to; void kinds need a session that is there.
-local function lane_of(fields, session)
-  local lane = LANES[fields.kind]
-  if lane == 'void' or lane == 'void-control' then
-    if not session.status then
-      return 'none'
-    end
-    return (lane == 'void-control' or fields.force == '1') and 'control' or 'session'
+-- Which list a request of a void kind goes to: it needs a session that is there.
+local function lane_of_void(fields, session, lane)
+  if not session.status then
+    return 'none'
   end
-  return lane
+  return (lane == 'void-control' or fields.force == '1') and 'control' or 'session'
 end
 
 local function admit(flat)
@@ -252,7 +248,10 @@ local function admit(flat)
   if not session then
     return refuse_entry(flat, fields, 'malformed', 'the session key has a wrong type', 'bad_request')
   end
-  local lane = lane_of(fields, session)
+  local lane = LANES[fields.kind]
+  if lane == 'void' or lane == 'void-control' then
+    lane = lane_of_void(fields, session, lane)
+  end
   if lane == 'none' then
     -- Nothing to end, cancel or tell about: done, and no key is left behind.
     local answered = answer(fields, 'completed', nil, nil, true, fields.swarmName)

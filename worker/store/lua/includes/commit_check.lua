@@ -26,9 +26,6 @@ end
 
 -- Tell whether the requests of an item are the first ones of its list.
 local function are_heads(item, heads)
-  if item.shape.is_plain then
-    return is_record_of(heads[1], ARGV[item.at + item.shape.first_request])
-  end
   local at = item.at + item.shape.first_request
   for i = 1, item.shape.requests do
     if not is_record_of(heads[i], ARGV[at]) then
@@ -53,10 +50,10 @@ local function read_heads(item, session)
   end
   if heads.err or not shape.is_plain and has_wrong_type(shape, session) then
     return nil, 'wrong_type'
-  elseif not are_heads(item, heads) then
-    return nil, 'moved'
+  elseif shape.is_plain and is_record_of(heads[1], ARGV[item.at + shape.first_request]) or are_heads(item, heads) then
+    return heads
   end
-  return heads
+  return nil, 'moved'
 end
 
 local function check_item(item)

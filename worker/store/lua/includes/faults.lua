@@ -15,7 +15,7 @@ local WHEN_BUSY -- built when it is needed
 local sound_names, sound_channels = {}, {}
 
 local function is_sound_name(name)
-  sound_names[name] = sound_names[name] or is_name(name)
+  sound_names[name] = is_name(name)
   return sound_names[name]
 end
 
@@ -26,7 +26,7 @@ local function fault_of_names(fields)
     return 'malformed', 'fields clientId, swarmName and kind are required', 'bad_request'
   elseif not is_client_id(fields.clientId) then
     return 'bad_name', 'clientId must be 1-128 characters without spaces, controls and any of *?[]{}\\^', 'bad_request'
-  elseif not is_sound_name(fields.swarmName) then
+  elseif not sound_names[fields.swarmName] and not is_sound_name(fields.swarmName) then
     return 'bad_name', 'swarmName must match [A-Za-z0-9_.-]{1,64}', 'bad_request'
   elseif shards > 1 and shard_of(fields.clientId, shards) ~= shard then
     return 'bad_shard', 'this clientId belongs to shard ' .. shard_of(fields.clientId, shards)
@@ -36,10 +36,9 @@ end
 
 local function fault_of_reply_to(fields)
   local reply_to = fields.replyTo
-  if not reply_to or sound_channels[reply_to] then
+  if not reply_to then
     return
-  end
-  if #reply_to > 256 or sub(reply_to, 1, #reply_channel_prefix) ~= reply_channel_prefix
+  elseif #reply_to > 256 or sub(reply_to, 1, #reply_channel_prefix) ~= reply_channel_prefix
       or find(reply_to, '[^%w_.:{}%-]') then
     fields.replyTo = false -- a worker never publishes where a sender likes
     return 'bad_request', 'replyTo must begin with ' .. reply_channel_prefix
@@ -75,7 +74,9 @@ local function fault_of(fields)
     fault_of_reply_to(fields)
     return reason, message, code
   end
-  reason, message, code = fault_of_reply_to(fields)
+  if not sound_channels[fields.replyTo] then
+    reason, message, code = fault_of_reply_to(fields)
+  end
   if reason then
     return reason, message, code
   elseif #(fields.body or '') > body_max_bytes then
