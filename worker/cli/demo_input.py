@@ -1,6 +1,7 @@
 """Lines from a pipe, a file or a terminal, without blocking the event loop."""
 
 import asyncio
+import io
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -16,6 +17,8 @@ class Lines:
         """Read from `source`, on a terminal with a prompt; `samples` stand in for an empty one."""
         self._samples = samples
         self._source = source
+        if isinstance(source, io.TextIOWrapper):
+            source.reconfigure(errors="replace")  # one byte that is no UTF-8 must not end the talk
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
         self.is_chat = source.isatty()
 
