@@ -85,8 +85,9 @@ async def advance(turn: Turn, message: str) -> str:
     """Move the state on in two journaled steps."""
     # The attempt must not be an argument of the step: a step that is given something else is a new one.
     await turn.step("first", lambda: began(turn.request_id, "first", turn.attempt))
-    await behave(message)
     await turn.step("second", lambda: began(turn.request_id, "second", turn.attempt))
+    # Most of the turn comes here, since a worker that dies from now on has both on record.
+    await behave(message)
     return cast("str", await turn.state("chain").set(lambda value: _advanced(str(value), message)))
 
 
