@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from worker.errors import QueueUnavailable
+from worker.lane.bite import Bite
 from worker.lane.doorbell import BELL_WAIT_S, Doorbell
 from worker.lane.executor import Executor
 from worker.lane.observers import Observers
@@ -12,7 +13,7 @@ from worker.lane.outage import Outage
 from worker.lane.slots import Slots
 from worker.store.claims import Claim, NoLease
 from worker.store.link import CommandRefused, QueueFull
-from worker.store.shard import BITE, FIRST_BITE, ShardStore
+from worker.store.shard import ShardStore
 
 
 class Intake:
@@ -38,6 +39,7 @@ class Intake:
         self._doorbell = Doorbell(store.bell, outage)
         executor.suspects.on_cleared(self.claim_now)
         self._op_number = 0
+        self._bite = Bite()
         self._took_all_there_was = False
         #: the claim that was sent ahead and has not come back
         self._ahead: asyncio.Timeout | None = None
@@ -96,7 +98,7 @@ class Intake:
         is_full = len(claim.sessions) >= asked
         # When there is more, the next call goes out at once, so that Redis works on it while the turns run. And the
         # suspect that was held may have ended during the call, and so may have rung in vain.
-        has_more = claim.admitted >= (FIRST_BITE if may_wait else BITE) or (is_full and asked > 0)
+        has_more = self._bite.was_full(claim.admitted) or (is_full and asked > 0)
         has_more = has_more or self._executor.suspects.slots > suspects
         self._took_all_there_was = not has_more and not is_full
         self._take(claim)
@@ -133,19 +135,22 @@ class Intake:
         try:
             claim = await self._sent_ahead(number, asked, suspects) if may_wait else None
             return claim or await self._outage.until_answered(
-                "claim", lambda: self._store.admit_and_claim(number, min(asked, self._slots.free), suspects)
+                "claim", lambda: self._admit_and_claim(number, min(asked, self._slots.free), suspects)
             )
         except QueueFull:
             # Redis takes no new work now; what it has accepted must drain.
             self._outage.failed("admit")
             return await self._outage.until_answered("claim", lambda: self._store.claim(number, asked, suspects))
 
+    def _admit_and_claim(
+        self, number: int, asked: int, suspects: int, wait_s: float = 0.0
+    ) -> Coroutine[Any, Any, Claim]:
+        return self._store.admit_and_claim(number, asked, suspects, bite=self._bite.size, wait_s=wait_s)
+
     async def _sent_ahead(self, number: int, asked: int, suspects: int) -> Claim | None:
         """Claim at the next sign of work; None when it is not known whether that came to pass: to be repeated."""
         try:
-            return await self._unless_taken_back(
-                self._store.admit_and_claim(number, asked, suspects, wait_s=BELL_WAIT_S)
-            )
+            return await self._unless_taken_back(self._admit_and_claim(number, asked, suspects, wait_s=BELL_WAIT_S))
         except CommandRefused as refusal:
             await self._outage.pause("doorbell")
             if refusal.code == "NOGROUP":

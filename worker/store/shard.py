@@ -14,10 +14,8 @@ from worker.store.link import Argument, Link, Wait
 from worker.store.script import load
 from worker.store.setup import agree_on_namespace
 
-#: entries that one call admits at most: small bites, so that Redis works on the next ones while these turns run
-BITE = 40
-#: a call that waited takes what came at once as a whole
-FIRST_BITE = 128
+#: entries that one call admits, unless it says otherwise
+BITE = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,12 +64,12 @@ class ShardStore:
         await self.bell.close()
 
     async def admit_and_claim(
-        self, op_number: int, free_slots: int, suspect_slots: int, *, wait_s: float = 0.0
+        self, op_number: int, free_slots: int, suspect_slots: int, *, bite: int = BITE, wait_s: float = 0.0
     ) -> Claim:
-        """Admit entries, then claim up to `free_slots` sessions; raises `QueueFull`, `QueueUnavailable`, `NoLease`.
+        """Admit up to `bite` entries, then claim up to `free_slots` sessions.
 
-        With `wait_s` Redis begins at the next sign of work, or after so many seconds. `CommandRefused` means that it
-        could not wait (a group is missing); the call was made all the same.
+        Raises `QueueFull`, `QueueUnavailable`, `NoLease`. With `wait_s` Redis begins at the next sign of work, or after
+        so many seconds. `CommandRefused`: it could not wait (a group is missing); the call was made all the same.
         """
         keys, limits = self.keys, self._limits
         arguments: tuple[Argument, ...] = (
@@ -93,7 +91,7 @@ class ShardStore:
             free_slots,
             suspect_slots,
             limits.lease_ms,
-            FIRST_BITE if wait_s else BITE,
+            bite,
             keys.shard,
             self._shards,
             limits.body_max_bytes,
