@@ -1,7 +1,7 @@
 """How many entries one claim admits: few, so that Redis works on the next ones while these turns run.
 
-With a hundred requests under way small bites keep worker and Redis busy at once; with a thousand there is always enough to
-do, and what a call costs by itself weighs more.
+With a hundred requests under way small bites keep worker and Redis busy at once. With a thousand there is always enough
+to do, and what a call costs by itself weighs more.
 """
 
 from typing import Final
