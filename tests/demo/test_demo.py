@@ -8,10 +8,12 @@ from pathlib import Path
 from subprocess import PIPE
 
 import pytest
+from redis.asyncio import Redis
 
 from tests.helpers.processes import ROOT, SwarmlineProcess, clean_environment
 from worker.__main__ import EXIT_INTERRUPTED
 from worker.cli.demo_app import SAMPLES
+from worker.errors import EXIT_UNAVAILABLE
 
 Start = Callable[..., SwarmlineProcess]
 WITHIN_S = 50
@@ -53,6 +55,27 @@ async def test_a_killed_worker_costs_time_but_no_answer(start_swarmline: Start) 
     told = "\n".join(said_by("demo", lines))
     assert "SIGKILL to worker" in told
     assert "took the session over" in told
+
+
+async def test_where_a_redis_is_named_it_runs_there_and_its_keys_stand_apart(
+    start_swarmline: Start, redis_url: str, redis: Redis
+) -> None:
+    lines = await told_by(start_swarmline("demo", stdin="Where is order 42?\n", REDIS_URL=redis_url))
+    assert said_by("sales", lines)[0].startswith("Order 42 ")
+    assert {key.split(b":")[0] for key in await redis.keys("*") if not key.startswith(b"arq:")} == {b"swarmline-demo"}
+
+
+async def test_a_named_namespace_is_where_it_runs(start_swarmline: Start, redis_url: str, redis: Redis) -> None:
+    arguments = ("demo", "--redis-url", redis_url, "--namespace", "mine")
+    await told_by(start_swarmline(*arguments, stdin="Hello\n"))
+    assert await redis.exists("mine:{0}:session:support:you")
+
+
+async def test_a_named_redis_that_does_not_answer_is_told_as_such(start_swarmline: Start) -> None:
+    process = start_swarmline("demo", "--redis-url", "redis://:secret@localhost:1")
+    assert await process.ended(within_s=WITHIN_S) == EXIT_UNAVAILABLE
+    assert "localhost:1" in process.stderr
+    assert "secret" not in process.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])

@@ -13,9 +13,9 @@ from schemas.replies import AnyItem
 from worker.cli.demo_input import Lines, ask_for_line
 from worker.cli.demo_view import WHO_WIDTH, say, show_reply
 from worker.cli.errors import told_plainly
-from worker.cli.options import Namespace, RedisUrl
+from worker.cli.options import Namespace, RedisUrl, names_redis
 from worker.clock import monotonic
-from worker.settings import load_settings, source_of
+from worker.settings import load_settings
 
 #: what answers where no Redis is named
 EMBEDDED = "worker.cli.demo_app:app"
@@ -40,7 +40,7 @@ def chat(
 ) -> None:
     """Send each line of standard input and print what comes back; where no Redis is named, with the demo's swarm."""
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
-    embedded = redis_url is None and source_of("redis_url") == "default"
+    embedded = not names_redis(redis_url)
 
     async def talked() -> int:
         async with (
@@ -62,7 +62,7 @@ async def _server(url: str, *, embedded: bool) -> AsyncGenerator[str]:
 
     typer.echo("no Redis is named: the demo's own server and swarm `support` answer", err=True)
     async with assembled(EMBEDDED) as team:
-        yield team.url
+        yield team.place.url
 
 
 class Talk:

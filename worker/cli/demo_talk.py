@@ -10,7 +10,7 @@ from schemas.replies import Reply, Status
 from worker.cli.demo_input import Lines, ask_for_line
 from worker.cli.demo_metrics import selection_of
 from worker.cli.demo_scene import Scene
-from worker.cli.demo_team import LEASE_S, Team, assembled
+from worker.cli.demo_team import LEASE_S, Place, Team, assembled
 from worker.cli.demo_view import note, say, show_event, show_metrics, show_reply
 from worker.clock import monotonic
 
@@ -20,12 +20,18 @@ EVENTS_WITHIN_S = 2.0
 ANSWERED = (Status.COMPLETED, Status.REFUSED)
 
 
-async def talk(scene: Scene, *, events: bool, kill_a_worker: bool) -> int:
-    """Serve an application and answer standard input; returns the exit code: 1 if a question got no answer."""
+async def talk(scene: Scene, place: Place | None, *, events: bool, kill_a_worker: bool) -> int:
+    """Serve an application at a place (None = a server of its own) and answer standard input.
+
+    Returns the exit code: 1 if a question got no answer.
+    """
     started = monotonic()
-    async with assembled(scene.reference) as team, Producer(team.url) as producer:
+    async with (
+        assembled(scene.reference, place) as team,
+        Producer(team.place.url, namespace=team.place.namespace) as producer,
+    ):
         ids = " and ".join(member.name for member in team.members)
-        note(f"{team.server_name} on a private socket, workers {ids}; ready in {monotonic() - started:.1f} s")
+        note(f"{team.place.name}, workers {ids}; ready in {monotonic() - started:.1f} s")
         note(scene.cast)
         async with Conversation(team, producer, scene.swarm.name, watches=events) as conversation:
             unanswered = await conversation.hold(Lines(scene.samples), kill_a_worker=kill_a_worker)

@@ -1,4 +1,4 @@
-"""The processes behind the demo: an embedded server, two workers, and one that may be killed."""
+"""The processes behind the demo: a server, unless there is one, two workers, and one that may be killed."""
 
 import asyncio
 import os
@@ -22,6 +22,17 @@ LEASE_S = 2.0
 LOOK_EVERY_S = 0.005
 LOOK_WITHIN_S = 10.0
 FOREIGN = ("SWARMLINE_", "REDIS_URL")
+#: on a Redis that is not the demo's own its keys stand apart, unless somebody names a namespace
+APART = "swarmline-demo"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the demo runs; `name` is what it says of that."""
+
+    url: str
+    namespace: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +61,7 @@ class Member:
 class Team:
     """Everything that runs while the demo talks."""
 
-    url: str
-    server_name: str
+    place: Place
     members: list[Member]
     link: Link
     lost: list[Member] = field(default_factory=list[Member])
@@ -70,23 +80,29 @@ class Team:
         return None
 
     async def _holds(self, member: Member, sid: str) -> bool:
-        keys = ShardKeys(DEFAULT_NAMESPACE, 0)
+        keys = ShardKeys(self.place.namespace, 0)
         return bool(await self.link.command("SISMEMBER", keys.held(member.worker_id), sid))
 
 
 @asynccontextmanager
-async def assembled(app: str) -> AsyncGenerator[Team]:
-    """Start server and workers, hand out the team, and end everything afterwards."""
+async def assembled(app: str, place: Place | None = None) -> AsyncGenerator[Team]:
+    """Start workers, and a server unless a place is given; hand out the team, and end everything afterwards.
+
+    Raises `QueueUnavailable` when no Redis answers there.
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(_ending_in_order())
-        server = stack.enter_context(EmbeddedServer())
+        if place is None:
+            server = stack.enter_context(EmbeddedServer())
+            place = Place(server.url, DEFAULT_NAMESPACE, f"{server.binary.name} on a private socket")
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swarmline-demo-")))
-        link = Link(server.url)
+        link = Link(place.url)
         stack.push_async_callback(link.close)
-        members = await asyncio.gather(*[_start(app, server.url, logs / f"worker-{n}.log") for n in range(WORKERS)])
+        await link.command("PING")
+        members = await asyncio.gather(*[_start(app, place, logs / f"worker-{n}.log") for n in range(WORKERS)])
         for member in members:
             stack.push_async_callback(member.child.end, SIGTERM)
-        yield Team(server.url, server.binary.name, list(members), link)
+        yield Team(place, list(members), link)
 
 
 @contextmanager
@@ -107,11 +123,13 @@ def _interrupt(_number: int, _frame: object) -> None:
     signal.raise_signal(SIGINT)
 
 
-async def _start(app: str, url: str, log: Path) -> Member:
-    verb = ("worker", "worker", "--app", app, "--redis-url", url, "--metrics-port", "0")
-    return Member(await Child.start("worker", *verb, environment=_environment(), log=log))
+async def _start(app: str, place: Place, log: Path) -> Member:
+    verb = ("worker", "worker", "--app", app, "--metrics-port", "0")
+    return Member(await Child.start("worker", *verb, environment=_environment(place), log=log))
 
 
-def _environment() -> dict[str, str]:
+def _environment(place: Place) -> dict[str, str]:
+    """Return the environment of a worker; an address may have a password in it, so it is no argument of a command."""
     own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}  # noqa: TID251 - handed on
-    return own | {"SWARMLINE_LEASE_S": str(LEASE_S), "SWARMLINE_LOG_LEVEL": "WARNING"}
+    ours = {"REDIS_URL": place.url, "NAMESPACE": place.namespace, "LEASE_S": str(LEASE_S), "LOG_LEVEL": "WARNING"}
+    return own | {f"SWARMLINE_{name}": value for name, value in ours.items()}
