@@ -92,7 +92,7 @@ class Link:
         except ResponseError as error:
             raise CommandRefused(arguments[0], error) from error
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(f"{arguments[0]}: {_why(error)}") from error
+            raise QueueUnavailable(f"Redis command {arguments[0]}: {_why(error)}") from error
 
     async def now_ms(self) -> int:
         """Return the time by Redis' clock, Unix ms; raises like `command`."""
@@ -142,7 +142,7 @@ class Link:
                 if kind == b"message":
                     yield data
         except (RedisError, OSError) as error:
-            raise QueueUnavailable(f"SUBSCRIBE: {_why(error)}") from error
+            raise QueueUnavailable(f"Redis command SUBSCRIBE: {_why(error)}") from error
         finally:
             await connection.disconnect(nowait=True)
 
