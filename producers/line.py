@@ -19,6 +19,8 @@ from producers.errors import InvalidRequest
 #: probes after 15 s of silence, then every 5 s; a peer is given up after three
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
 
+_UNREADABLE: Final = "the URL must begin with redis://, rediss:// or unix://; port and database must be numbers"
+
 #: how long a task that keeps a line open may take to notice that it was cancelled
 _CANCEL_EVERY_S: Final = 0.1
 
@@ -115,10 +117,19 @@ class Address:
         try:
             parse_url(self.url)
         except ValueError:
-            raise InvalidRequest("the URL must begin with redis://, rediss:// or unix://") from None
+            # without the reason: of a URL that is badly quoted it may hold a part of the password
+            raise InvalidRequest(_UNREADABLE) from None
+        try:
+            self._new_connection(Answers())
+        except (TypeError, ValueError, RedisError) as fault:
+            raise InvalidRequest(f"the URL has an option that no connection takes: {fault}") from None
 
     async def connect(self) -> Line:
         """Return an open line; raise LineLost."""
+        answers = Answers()
+        return await Line.open(self._new_connection(answers), answers, self.connect_timeout_s)
+
+    def _new_connection(self, answers: Answers) -> _Connection:
         options: dict[str, object] = {**tls_options(self.url), **parse_url(self.url)}
         make = cast("Callable[..., _Connection]", options.pop("connection_class", Connection))
         # The wait for an answer is limited by us, per batch: redis-py's socket_timeout starts a timer for each answer
@@ -128,9 +139,8 @@ class Address:
         options |= {"lib_name": None, "lib_version": None, "decode_responses": False}
         if make is not UnixDomainSocketConnection:
             options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
-        answers = Answers()
         options["parser_class"] = answers.serve
-        return await Line.open(make(**options), answers, self.connect_timeout_s)
+        return make(**options)
 
 
 def tls_options(url: str) -> dict[str, bool]:

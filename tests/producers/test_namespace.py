@@ -119,6 +119,9 @@ async def test_namespaces_do_not_hear_each_other(responder: Responder, redis: Re
     ("url", "settings", "why"),
     [
         ("http://localhost", {}, "redis://"),
+        ("redis://localhost/0?db=first", {}, "must be numbers"),
+        ("redis://localhost?pool=3", {}, "'pool'"),
+        ("rediss://localhost?ssl_cert_reqs=maybe", {}, "maybe"),
         ("redis://localhost", {"namespace": "a{b}"}, "namespace"),
         ("redis://localhost", {"shards": 0}, "shards"),
     ],
