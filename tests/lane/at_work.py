@@ -34,7 +34,12 @@ async def output(redis: Redis, client_id: str) -> str:
 
 @contextlib.asynccontextmanager
 async def working(
-    redis_url: str, completion: Completion | None = None, metrics: Metrics | None = None, **settings: float
+    redis_url: str,
+    completion: Completion | None = None,
+    metrics: Metrics | None = None,
+    *,
+    grace_s: float = 1,
+    **settings: float,
 ) -> AsyncIterator[Worker]:
     """Let worker `w1` serve a swarm of one agent, which echoes unless told; it drains at the end."""
     agent = Agent("a", completion=completion or EchoCompletion())
@@ -45,6 +50,6 @@ async def working(
         running = asyncio.create_task(worker.run())
         yield worker
         assert not running.done(), running
-        await worker.drain(1, 1)
+        await worker.drain(grace_s, 1)
         running.cancel()
         await asyncio.wait((running,))

@@ -19,7 +19,7 @@ from worker.lane.session_tasks import SessionTasks
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, control_steps, mailbox_steps
 from worker.lane.suspects import Suspects
-from worker.lane.traced import end
+from worker.lane.traced import commit, end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
 from worker.store.commits import MAILBOX, OK, CommitStatus, FinishedTurn, HandBack
@@ -50,7 +50,7 @@ class Executor:
         self._emptied = asyncio.Event()
         self.held: dict[str, HeldSession] = {}
         self.registered = asyncio.Event()
-        self.draining = False
+        self.draining = self._hurries = False
         self.losses = 0  # how often others have taken everything
 
     def start(self, claimed: ClaimedSession) -> None:
@@ -70,12 +70,13 @@ class Executor:
     async def emptied(self, within_s: float) -> None:
         """Wait until no session is held, `within_s` at most; `hurry` ends the wait."""
         self._emptied.clear()
-        if self.held:
+        if self.held and not self._hurries:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), within_s)
 
     def hurry(self) -> None:
-        """Wait for turns no longer."""
+        """Wait for turns no longer, nor begin to."""
+        self._hurries = True
         self._emptied.set()
 
     async def stop(self) -> list[HandBack]:
@@ -164,8 +165,7 @@ class Executor:
         item = commit_item(held, step, ended, release=release)
         duration_s, now_ms = monotonic() - started, held.now_ms()
         wait_s = max(0.0, (now_ms - step.request.accepted_at_ms) / 1000 - duration_s)
-        if ended.turn.trace is not None:
-            ended.turn.trace.committing()
+        commit(ended.turn)
         self._send(held, item, partial(self._committed, held, item, ended, wait_s, duration_s), now_ms)
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
