@@ -109,6 +109,19 @@ async def test_a_history_that_begins_late_expires_with_its_session(stage: Stage,
     assert all(left_ms > TTL_MS for left_ms in await lives(stage))
 
 
+async def test_a_history_that_begins_while_its_session_goes_on_expires_with_it(
+    stage: Stage, worker: StagedWorker
+) -> None:
+    await stage.push("r-1")
+    await worker.commit(finish(await worker.claim_one(), records=[]))
+    await stage.push("r-2")
+    await stage.push("r-3")
+    claimed = await worker.claim_one()
+    await worker.commit(finish(claimed, 0, release=False))
+    await worker.commit(finish(claimed, 1))
+    assert all(left_ms > TTL_MS for left_ms in await lives(stage))
+
+
 @pytest.mark.unguarded_keyspace
 async def test_an_outbox_of_a_wrong_type_takes_the_history_of_its_turn_back(stage: Stage, worker: StagedWorker) -> None:
     session = await second_claim(stage, worker)

@@ -216,8 +216,10 @@ local function write_session(item)
       fields[n + 1], fields[n + 2] = 'expires', session.expires
       n = n + 2
     end
-  elseif shape.releases then
+  elseif shape.releases or session.has_new_key then
+    -- A new key has no expiry. The commit to idle may be in another call: it gives one to all three, as it finds none.
     persist_held(session.sid, session.expires)
+    session.expires = ''
   end
   call('HSET', session.key, unpack(fields, 1, n))
 end
