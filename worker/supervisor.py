@@ -11,6 +11,7 @@ import structlog
 
 from worker.clock import Backoff, monotonic
 from worker.errors import EXIT_CONFIGURATION, EXIT_DRAIN_TIMEOUT, EXIT_OK, EXIT_UNAVAILABLE, EXIT_USAGE
+from worker.observe.ready import say, say_ready
 
 #: a child that ends so before all were ready would end so again: whoever started us has to change something
 HOPELESS = (EXIT_USAGE, EXIT_UNAVAILABLE, EXIT_CONFIGURATION)
@@ -160,7 +161,7 @@ class Supervisor:
         shared = {name: values[:1] if len(set(values)) == 1 else values for name, values in fields.items()}
         words = [f"{name}={','.join(values)}" for name, values in shared.items()]
         pids = ",".join(str(child.process.pid) for child in self._children if child.process)
-        say(" ".join(["READY", *words, f"processes={len(self._children)} pids={pids}", *self._hooks.ready_words]))
+        say_ready(*words, f"processes={len(self._children)}", f"pids={pids}", *self._hooks.ready_words)
 
     def _pass_on(self, number: signal.Signals) -> None:
         """Hand a signal to the children that can handle it: one that is still starting would be ended by it."""
@@ -192,9 +193,3 @@ def worst(codes: Sequence[int]) -> int:
     """Return the code that says most: a crash over a drain time-out over a clean end."""
     crashes = [code for code in codes if code not in (EXIT_OK, EXIT_DRAIN_TIMEOUT)]
     return crashes[0] if crashes else max(codes, default=EXIT_OK)
-
-
-def say(line: str) -> None:
-    """Print a line at once; whoever waits for READY reads a pipe."""
-    with suppress(BrokenPipeError):
-        print(line, flush=True)  # noqa: T201 - READY is for whoever started us

@@ -29,6 +29,7 @@ from worker.observe.catalogue import Buckets
 from worker.observe.health import Health
 from worker.observe.logs import LogRules, Logs
 from worker.observe.metrics import Metrics
+from worker.observe.ready import say_ready
 from worker.observe.serving import serving
 from worker.observe.sheet import Sheet
 from worker.observe.stacks import dump_stacks_on
@@ -71,9 +72,7 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
             await stack.enter_async_context(_housekeeping(settings, worker_id, observers))
         stopping = Stopping(worker)
         with stopping.installed():
-            metrics = f" metrics={address}" if address else ""
-            with contextlib.suppress(BrokenPipeError):  # nobody reads it any more: no reason to end
-                print(f"READY worker_id={worker_id} shards={settings.shards}{metrics}", flush=True)  # noqa: T201 - the protocol of a start
+            say_ready(worker_id=worker_id, shards=settings.shards, metrics=address)
             return await _serve(worker, stopping, settings)
 
 

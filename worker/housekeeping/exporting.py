@@ -16,6 +16,7 @@ from worker.housekeeping.household import housekeepers_of
 from worker.housekeeping.sampling import Sampler
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
+from worker.observe.ready import say_ready
 from worker.observe.serving import serving
 from worker.settings import Settings
 from worker.store.housekeeper import EXPORTER
@@ -37,8 +38,7 @@ async def run_exporter(settings: Settings) -> int:
     settings = settings.model_copy(update={"shards": max(settings.shards, await _shards_of_namespace(settings))})
     housekeepers = housekeepers_of(settings)
     async with exporting(settings, housekeepers, Metrics()) as address:
-        metrics = f" metrics={address}" if address else ""
-        print(f"READY exporter shards={settings.shards}{metrics}", flush=True)  # noqa: T201 - the protocol of a start
+        say_ready("exporter", shards=settings.shards, metrics=address)
         await told.wait()
     for housekeeper in housekeepers:
         await housekeeper.close()
