@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import typer
@@ -38,6 +39,11 @@ def _advised(fault: str) -> str:
     if FORBIDDEN in fault:
         return f"Redis refuses this user: {fault}; use one with the rights of deploy/acl/admin.acl"
     return f"Redis does not answer: {fault}; `swarmline doctor` says more"
+
+
+def moment(at_ms: int) -> str:
+    """Return a time, Unix ms, as people read it: ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def print_rows(rows: Sequence[Row], *, as_json: bool, empty: str, above: str = "") -> None:

@@ -5,13 +5,12 @@ import json
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from typing import Annotated, NamedTuple, TypeAlias, TypeVar
 
 import typer
 
 from schemas.dead_letters import DeadLetter, DeadReason
-from worker.cli.asking import Row, asked, print_rows
+from worker.cli.asking import Row, asked, moment, print_rows
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
@@ -267,12 +266,8 @@ def _buried_at_ms(buried: Buried) -> int:
 
 
 def _group(reason: str, swarm: str, at_ms: list[int]) -> Row:
-    oldest, newest = _moment(min(at_ms)), _moment(max(at_ms))
+    oldest, newest = moment(min(at_ms)), moment(max(at_ms))
     return {"reason": reason, "swarm": swarm, "count": len(at_ms), "oldest": oldest, "newest": newest}
-
-
-def _moment(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
 
 
 def _id(buried: Buried) -> str:
@@ -282,7 +277,7 @@ def _id(buried: Buried) -> str:
 def _line(buried: Buried) -> str:
     if buried.letter is None:
         return f"{_id(buried)}  (not a dead letter that is known here)"
-    at = _moment(buried.letter.at_ms)
+    at = moment(buried.letter.at_ms)
     names = " ".join(buried.original(name) or "-" for name in ("swarmName", "clientId", "kind", "requestId"))
     return f"{_id(buried)}  {at}  {buried.letter.reason}  {names}  {buried.letter.error}"
 

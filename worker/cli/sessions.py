@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
 from typing import Annotated, cast
 
 import typer
@@ -10,7 +9,7 @@ from pydantic import JsonValue
 
 from schemas.names import is_client_id, is_name
 from schemas.replies import Reply
-from worker.cli.asking import Row, asked, print_rows
+from worker.cli.asking import Row, asked, moment, print_rows
 from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
@@ -155,11 +154,12 @@ def _check_names(client: str | None, swarm: str | None) -> None:
 def _plain(row: SessionRow) -> Row:
     shown = row._asdict()
     due = shown.pop("expires_at_ms")
-    return {"client": shown.pop("client_id"), "swarm": shown.pop("swarm_name"), **shown, "expires": _moment(due)}
-
-
-def _moment(at_ms: int | None) -> str | None:
-    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="seconds")
+    return {
+        "client": shown.pop("client_id"),
+        "swarm": shown.pop("swarm_name"),
+        **shown,
+        "expires": None if due is None else moment(due),
+    }
 
 
 async def _now(sessions: Sessions, session: dict[str, JsonValue]) -> dict[str, JsonValue]:
