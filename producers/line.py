@@ -115,13 +115,11 @@ class Address:
 
     def __post_init__(self) -> None:
         try:
-            parse_url(self.url)
+            self._new_connection(Answers())
         except ValueError:
             # without the reason: of a URL that is badly quoted it may hold a part of the password
             raise InvalidRequest(_UNREADABLE) from None
-        try:
-            self._new_connection(Answers())
-        except (TypeError, ValueError, RedisError) as fault:
+        except (TypeError, RedisError) as fault:
             raise InvalidRequest(f"the URL has an option that no connection takes: {fault}") from None
 
     async def connect(self) -> Line:
