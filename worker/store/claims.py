@@ -10,7 +10,7 @@ from worker.core.request import AdmittedRequest
 from worker.core.session import Session
 from worker.errors import QueueUnavailable
 from worker.store.kept import KeptSessions
-from worker.store.link import Answer
+from worker.store.link import Answer, by_name
 
 
 @dataclass(slots=True)
@@ -158,7 +158,7 @@ def _read_stored(
     """
     claimed.document, claimed.history = document, history
     claimed.banned = {policy.decode() for policy in banned}
-    claimed.journal = {journal[i].decode(): journal[i + 1].decode() for i in range(0, len(journal), 2)}
+    claimed.journal = {name.decode(): value.decode() for name, value in by_name(journal).items()}
     handbacks, retries = begun
     claimed.handbacks, claimed.retries = int(handbacks or 0), int(retries or 0)
 
@@ -171,7 +171,7 @@ def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
     if verdict == "stale":
         raise QueueUnavailable("a claim arrived after a younger one of the same worker")
     _, now_ms, admitted, reclaimed, redelivered, counts, described, aside = answer
-    counted = {counts[i].decode(): int(counts[i + 1]) for i in range(0, len(counts), 2)}
+    counted = {name.decode(): int(count) for name, count in by_name(counts).items()}
     sessions = [parse_session(parts, kept) for parts in described]
     found = [session for session in sessions if session is not None]
     set_aside = [(aside[i].decode(), aside[i + 1].decode()) for i in range(0, len(aside), 2)]

@@ -10,7 +10,7 @@ from schemas.keyspace import ShardKeys, sid_of, split_sid
 from schemas.names import shard_of
 from worker.core.request import AdmittedRequest
 from worker.store.claims import parse_record
-from worker.store.link import Answer, Link
+from worker.store.link import Answer, Link, by_name
 from worker.store.setup import shard_count
 
 #: keys that one SCAN looks at, and entries of a list or stream that one call reads
@@ -142,7 +142,7 @@ class Sessions:
         keys = shards[shard_of(client_id, len(shards))]
         flat = await self._link.command("HGETALL", keys.journal(sid_of(swarm_name, client_id)))
         prefix = f"{request_id}/step/"
-        records = {_text(field): value for field, value in zip(flat[::2], flat[1::2], strict=True)}
+        records = {_text(field): value for field, value in by_name(flat).items()}
         numbers = [name.removeprefix(prefix) for name in records if name.startswith(prefix)]
         return [
             _step(_json(records[prefix + number])) for number in sorted(numbers, key=lambda number: number.zfill(9))

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 from schemas.keyspace import ShardKeys
-from worker.store.link import Link
+from worker.store.link import Link, by_name
 from worker.store.sessions import Sessions
 
 
@@ -31,7 +31,7 @@ class Workers:
         for keys in await self._sessions.shards():
             now_ms = await self._sessions.now_ms()
             flat = await self._link.command("ZRANGE", keys.workers, 0, -1, "WITHSCORES")
-            for raw_id, score in zip(flat[::2], flat[1::2], strict=True):
+            for raw_id, score in by_name(flat).items():
                 worker_id = raw_id.decode("utf-8", "replace")
                 held = await self._link.command("SCARD", keys.held(worker_id))
                 row = WorkerRow(worker_id, round((float(score) - now_ms) / 1000, 1), held, 1)
