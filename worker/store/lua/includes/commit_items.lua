@@ -7,12 +7,12 @@ local position = FIRST_ITEM
 
 -- See `FinishedTurn.shape` in worker/store/commits.py.
 local function read_shape(text)
-  local numbers = {}
+  local parts = {}
   for number in string.gmatch(text, '%-?%d+') do
-    numbers[#numbers + 1] = tonumber(number)
+    parts[#parts + 1] = tonumber(number)
   end
   local from_control, releases, opens, dispose, journaled, has_document, is_dead, ttl_ms, cap, first_event, requests, records,
-    out, events, bans = unpack(numbers)
+    out, events, bans = unpack(parts)
   local document = 4
   local dead = document + has_document
   local first_request = dead + 3 * is_dead
