@@ -7,7 +7,8 @@ from dataclasses import dataclass
 class AdmittedRequest:
     """One mailbox or control entry; `body` is raw JSON that nobody has parsed yet.
 
-    Nobody changes it. It is not frozen, nor a tuple, as all that is made for each turn: these take twice as long.
+    Nobody changes it. It is not frozen, nor a tuple, as all that is made for each turn: one is slow to make, the other
+    takes twice as long to read.
     """
 
     request_id: str

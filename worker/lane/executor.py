@@ -19,7 +19,7 @@ from worker.lane.session_tasks import SessionTasks
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, control_steps, mailbox_steps
 from worker.lane.suspects import Suspects
-from worker.lane.traced import commit, end
+from worker.lane.traced import begin_commit, end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
 from worker.store.commits import MAILBOX, OK, CommitStatus, FinishedTurn, HandBack
@@ -165,7 +165,7 @@ class Executor:
         item = commit_item(held, step, ended, release=release)
         duration_s, now_ms = monotonic() - started, held.now_ms()
         wait_s = max(0.0, (now_ms - step.request.accepted_at_ms) / 1000 - duration_s)
-        commit(ended.turn)
+        begin_commit(ended.turn)
         self._send(held, item, partial(self._committed, held, item, ended, wait_s, duration_s), now_ms)
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:

@@ -43,7 +43,7 @@ def park(turn: OpenTurn) -> None:
         turn.trace.parked()
 
 
-def commit(turn: OpenTurn) -> None:
+def begin_commit(turn: OpenTurn) -> None:
     """Begin the span of the commit of a turn, if anybody traces."""
     if turn.trace is not None:
         turn.trace.committing()
