@@ -13,7 +13,7 @@ from worker.errors import ConfigurationError
 def load_app(reference: str) -> App:
     """Return the App at MODULE:ATTR, looking in the current directory first; raises ConfigurationError."""
     module_name, colon, attribute = reference.partition(":")
-    if not (module_name and colon and attribute):
+    if not (all(part.isidentifier() for part in module_name.split(".")) and colon and attribute):
         raise ConfigurationError(f"--app {reference}: should be MODULE:ATTR, for example shop:app")
     directory = str(Path.cwd())
     if directory not in sys.path:
@@ -26,19 +26,19 @@ def _imported(module_name: str, reference: str) -> ModuleType:
         return importlib.import_module(module_name)
     except ConfigurationError:
         raise  # the definitions are wrong, and say how
-    except ModuleNotFoundError as error:
-        if error.name and (module_name == error.name or module_name.startswith(error.name + ".")):
-            fault = f"--app {reference}: there is no module {error.name} in {Path.cwd()} or on Python's path"
-            raise ConfigurationError(fault) from error
-        raise ConfigurationError(_import_fault(reference, error)) from error
-    except Exception as error:
-        raise ConfigurationError(_import_fault(reference, error)) from error
+    except (Exception, SystemExit) as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module_name}.".startswith(f"{error.name}."):
+            fault = f"there is no module {error.name} in {Path.cwd()} or on Python's path"
+        else:
+            fault = f"importing it failed with {type(error).__name__}: {error} ({_place_of(error)})"
+        raise ConfigurationError(f"--app {reference}: {fault}") from error
 
 
-def _import_fault(reference: str, error: Exception) -> str:
+def _place_of(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"  # its traceback ends in Python's importer
     last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{last.filename}:{last.lineno}"
-    return f"--app {reference}: importing it failed with {type(error).__name__}: {error} ({where})"
+    return f"{last.filename}:{last.lineno}"
 
 
 def _app_in(module: ModuleType, attribute: str, reference: str) -> App:
@@ -47,5 +47,5 @@ def _app_in(module: ModuleType, attribute: str, reference: str) -> App:
         return found
     apps = [name for name, value in vars(module).items() if isinstance(value, App)]
     hint = f"; it has {module.__name__}:{apps[0]}" if apps else "; it has no App at all"
-    what = f"is a {type(found).__name__}, not an App" if found is not None else "does not exist"
+    what = f"is a {type(found).__name__}, not an App" if hasattr(module, attribute) else "does not exist"
     raise ConfigurationError(f"--app {reference}: {attribute} {what}{hint}")
