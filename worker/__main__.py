@@ -1,5 +1,6 @@
 """The command `swarmline`, also as `python -m worker`: runs a verb and turns what it raises into an exit code."""
 
+import errno
 import os
 import sys
 import traceback
@@ -14,9 +15,9 @@ EXIT_INTERRUPTED = 130
 def main() -> None:
     """Run the command line; exits with a code of worker/errors.py."""
     _fill_standard_files()
-    from worker.cli.app import app  # noqa: PLC0415 - importing this module must stay cheap for spawned processes
-
     try:
+        from worker.cli.app import app  # noqa: PLC0415 - importing this module must stay cheap for spawned processes
+
         app()
     except SwarmlineError as error:
         # only the text: a traceback helps nobody with a wrong setting, and may show an address with its password
@@ -24,9 +25,16 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(EXIT_INTERRUPTED)
-    except Exception:  # noqa: BLE001 - a bug: Python's own traceback would show addresses with their passwords
-        print(redact_url(traceback.format_exc()), file=sys.stderr)  # noqa: T201
+    except Exception as error:  # noqa: BLE001 - Python's own traceback would show addresses with their passwords
+        print(redact_url(_told(error)), file=sys.stderr)  # noqa: T201
         sys.exit(EXIT_CRASH)
+
+
+def _told(error: Exception) -> str:
+    """Return the traceback, or only the text of what is no bug: a file that can't be read or written, a full disk."""
+    if isinstance(error, OSError) and (error.filename is not None or error.errno == errno.ENOSPC):
+        return f"swarmline: {error}"
+    return traceback.format_exc()
 
 
 def _fill_standard_files() -> None:

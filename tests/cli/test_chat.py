@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from signal import SIGINT
 
 from tests.cli.shell import Shell
 from tests.helpers.eventually import eventually
@@ -48,6 +49,14 @@ async def test_what_others_make_the_session_send_is_shown_too(shell: Shell, star
     await eventually(lambda: "the line is busy" in talk.stdout, within_s=20)
     shell.backstage.open("door-7")
     assert await talk.ended(within_s=40) == 0
+
+
+async def test_ctrl_c_ends_the_talk_without_a_word(shell: Shell, start_swarmline: Start) -> None:
+    talk = chat(shell, start_swarmline, "alice", "support", lines="wait at door-9\n")
+    await shell.backstage.reached("door-9")
+    talk.send_signal(SIGINT)
+    assert await talk.ended() == 0
+    assert (talk.stdout, talk.stderr) == ("", "")
 
 
 async def test_where_no_redis_is_named_the_demo_answers(start_swarmline: Start) -> None:

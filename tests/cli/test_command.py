@@ -80,6 +80,23 @@ def test_a_worker_starts_without_standard_input_output_or_error(tmp_path: Path, 
     assert ended.returncode == 69
 
 
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    command = [sys.executable, "-m", "worker", "version"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=clean_environment(), check=False
+        )
+    assert ended.returncode != 0
+    assert ended.stderr.startswith("swarmline: [Errno 28]")
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_place_that_can_not_take_what_is_to_be_kept_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    ended = run("simulate", "--keep", str(tmp_path))
+    assert ended.returncode == 2
+    assert "--keep" in ended.stderr
+
+
 def test_a_bad_client_id_is_a_usage_error(redis_url: str) -> None:
     ended = run("send", "al*ce", "support", "hi", SWARMLINE_REDIS_URL=redis_url)
     assert ended.returncode == 2

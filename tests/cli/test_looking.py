@@ -246,6 +246,7 @@ async def test_a_worker_is_told_to_be_quiet_and_then_to_end(shell: Shell) -> Non
     assert shell.rows("workers", "quiet", shell.worker_id[:8]) == {"worker": shell.worker_id, "told": "quiet"}
     await eventually(lambda: '"event":"quiet"' in shell.worker.stderr)
     waiting = await shell.wire.say("alice", "support", "Hello")
+    assert shell.run("workers", "drain", "").returncode == 2, "it would be the only one, whoever that is"
     drained = shell.run("workers", "drain", shell.worker_id)
     assert (drained.returncode, drained.stdout) == (0, f"{shell.worker_id} is gone\n")
     assert await shell.worker.ended() == 0

@@ -73,6 +73,13 @@ async def test_a_check_asks_the_worker_of_this_machine(redis_url: str, start_swa
     assert json.loads(checked.stdout) == {"ok": True, "reason": "ok"}
 
 
+@pytest.mark.parametrize("url", ["localhost:9100", "https://localhost", "http://", "http://h:abc", "http://h:99999"])
+def test_a_check_of_what_is_no_address_is_a_usage_error(url: str) -> None:
+    checked = run("check", "--url", url)
+    assert checked.returncode == 2
+    assert "http://HOST:PORT" in checked.stderr
+
+
 async def test_a_check_asks_redis_for_live_workers(
     redis: redis_asyncio.Redis, redis_url: str, start_swarmline: Start
 ) -> None:

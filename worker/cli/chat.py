@@ -83,14 +83,16 @@ class Talk:
         await stream.opened()
         listening = asyncio.create_task(self._listen(stream))
         unanswered = 0
-        if lines.is_chat:
-            ask_for_line()
-        async for line in lines.questions():
-            unanswered += not await self._ask(line)
+        try:
             if lines.is_chat:
                 ask_for_line()
-        listening.cancel()
-        await asyncio.gather(listening, return_exceptions=True)
+            async for line in lines.questions():
+                unanswered += not await self._ask(line)
+                if lines.is_chat:
+                    ask_for_line()
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
         return unanswered
 
     async def _ask(self, line: str) -> bool:

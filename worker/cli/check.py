@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -51,9 +52,9 @@ def probe_url(settings: Settings) -> str:
 
 def ask_worker(url: str) -> tuple[bool, str]:
     """Return whether the worker behind `url` is ready, and what it says."""
+    host, port = _host_and_port(url)
     # http.client and not urllib: a probe must not go through the proxy of the environment
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port or 80, timeout=TIMEOUT_S)
+    connection = HTTPConnection(host, port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()
@@ -62,6 +63,14 @@ def ask_worker(url: str) -> tuple[bool, str]:
         return False, f"no worker answers at {url}: {error}"
     finally:
         connection.close()
+
+
+def _host_and_port(url: str) -> tuple[str, int]:
+    with suppress(ValueError):  # a port that is none
+        parts = urlsplit(url)
+        if parts.scheme == "http" and parts.hostname:
+            return parts.hostname, parts.port or 80
+    raise typer.BadParameter(f"--url {url}: should be http://HOST:PORT")
 
 
 async def ask_redis(url: str, namespace: str) -> tuple[bool, str]:

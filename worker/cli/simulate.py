@@ -91,6 +91,8 @@ def simulate(
         every=by_the_clock(every or ""),
         settle_s=max(SETTLES_WITHIN_S, minutes * 60),  # what was held up by the faults takes as long as they did
     )
+    if keep is not None and keep.exists():
+        raise typer.BadParameter(f"--keep {keep}: is there already")
     drawn = draw(plan)
     if schedule:
         typer.echo("\n".join(map(str, drawn)))

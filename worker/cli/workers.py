@@ -110,6 +110,8 @@ async def _tell(workers: Workers, beginning: str, order: str) -> str:
 
 
 async def _one(workers: Workers, beginning: str) -> str:
+    if not beginning:  # a variable of a shell that is not set must not end whoever is the only worker
+        raise typer.BadParameter("the id is empty; see `swarmline workers ls`")
     ids = [worker.worker_id for worker in await workers.all() if worker.worker_id.startswith(beginning)]
     if len(ids) != 1:
         what = "no worker has a lease whose id" if not ids else f"{len(ids)} workers have ids that"
