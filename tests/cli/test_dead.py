@@ -127,6 +127,14 @@ async def test_one_dead_letter_is_shown_in_full(redis: Redis, redis_url: str) ->
     assert "orig.body            " + LETTER["orig.body"] in dead(redis_url, "show", letter_id)
 
 
+async def test_what_an_entry_holds_does_not_steer_the_terminal(redis: Redis, redis_url: str) -> None:
+    letter_id = await bury(redis, orig_kind="\x1b[2Jgone", orig_body="one\ntwo")
+    shown = dead(redis_url, "ls") + dead(redis_url, "show", letter_id)
+    assert shown.count(r"\x1b[2Jgone") == 3
+    assert r"one\ntwo" in shown
+    assert "\x1b" not in shown
+
+
 async def test_a_redriven_letter_is_sent_under_a_new_id_and_is_gone(redis: Redis, redis_url: str) -> None:
     letter_id = await bury(redis)
     assert dead(redis_url, "redrive", letter_id) == f"{letter_id} -> r-1.r1\n"

@@ -111,15 +111,15 @@ async def test_a_client_is_found_although_too_many_others_are_in_front_of_it(sta
 
 async def test_what_people_send_is_no_markup_for_the_screen(stage: Stage) -> None:
     worker = await stage.worker("w-1")
-    await stage.push("r-1", "(b)old", kind="[red]x[/]")
+    await stage.push("r-1", "(b)old", kind="[red]x[/]\x1b[2J")
     await worker.claim()
     app = Top(stage.url, NAMESPACE, every_s=60)
     async with app.run_test(size=SIZE) as pilot:
         await shown(app, "consuming")  # keys count from now on
         await pilot.press("5")
-        await shown(app, "[red]x[/]")
+        await shown(app, r"[red]x[/]\x1b[2J")
         await pilot.press("enter")
-        await shown(app, "kind           [red]x[/]")
+        await shown(app, r"kind           [red]x[/]\x1b[2J")
 
 
 async def test_a_cursor_stays_on_its_row_when_rows_come_before_it(stage: Stage) -> None:

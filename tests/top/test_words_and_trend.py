@@ -6,7 +6,7 @@ from worker.core.cluster_sample import ClusterSample
 from worker.core.seen import Flow
 from worker.top.trend import Trend
 from worker.top.view import Mood, Pane, View, advice, headline, mood
-from worker.top.words import count, duration, rate, share
+from worker.top.words import count, duration, printable, rate, share
 
 QUIET = ClusterSample(
     stream_length=0, stream_lag=0, oldest_waiting_s=0, workers_live=3,
@@ -38,6 +38,12 @@ def test_figures_are_short_and_say_when_they_are_not_known() -> None:
     assert [rate(value) for value in (None, 0, 0.44, 12.3, 4321)] == ["-", "0/s", "0.4/s", "12/s", "4,321/s"]
     assert [share(value) for value in (None, 0, 0.002, 0.25)] == ["-", "0 %", "0.2 %", "25 %"]
     assert [count(number, "worker") for number in (0, 1, 2)] == ["0 workers", "1 worker", "2 workers"]
+
+
+def test_what_steers_a_terminal_is_spelled_out() -> None:
+    joined = "naïve 漢字 \U0001f468\u200d\U0001f469"
+    assert printable(joined) == joined
+    assert printable("a\x1b[2J\nb\x9bc\u202ed\ud800") == r"a\x1b[2J\nb\x9bc\u202ed\ud800"
 
 
 def test_rates_come_from_what_totals_have_risen_by() -> None:

@@ -12,6 +12,7 @@ from worker.errors import QueueUnavailable
 from worker.settings import Settings, load_settings
 from worker.store.checkup import FORBIDDEN
 from worker.store.link import Link
+from worker.top.words import printable
 
 T = TypeVar("T")
 
@@ -69,4 +70,4 @@ def print_rows(rows: Sequence[Row], *, as_json: bool, empty: str, above: str = "
 def _cell(value: object) -> str:
     if value is None or value == "":
         return "-"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.1f}" if isinstance(value, float) else printable(str(value))

@@ -19,6 +19,7 @@ from worker.errors import EXIT_USAGE
 from worker.settings import Settings, load_settings
 from worker.store.dead_letters import Buried, Graveyard
 from worker.store.link import Link
+from worker.top.words import printable
 
 dead = typer.Typer(help="Requests that were given up: count, list, show, send again, drop.", no_args_is_help=True)
 
@@ -81,7 +82,7 @@ def ls(
     elif not found:
         typer.echo("no dead letters")
     for buried in () if as_json else found:
-        typer.echo(_line(buried))
+        typer.echo(printable(_line(buried)))
     if not as_json and len(found) == count < kept:
         typer.echo(f"the newest {count} of {kept}: --count lists more, `dead reasons` counts them", err=True)
 
@@ -110,7 +111,7 @@ def show(letter_id: Id, *, redis_url: RedisUrl = None, namespace: Namespace = No
         typer.echo(json.dumps(shown, ensure_ascii=False))
         return
     for name, value in {**_plain(buried), **{f"orig.{k}": v for k, v in _original(buried.letter).items()}}.items():
-        typer.echo(f"{name:<20} {value}")
+        typer.echo(printable(f"{name:<20} {value}"))
 
 
 @dead.command("redrive")

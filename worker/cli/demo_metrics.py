@@ -8,6 +8,7 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 from worker.cli.demo_view import note
+from worker.top.words import count
 
 SAMPLE = re.compile(r"^(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>[0-9.e+-]+)$", re.MULTILINE)
 WITHIN_S = 5.0
@@ -57,7 +58,7 @@ def _lines(totals: Counter[Series]) -> Iterator[str]:
         found = {labels: value for (name, labels), value in totals.items() if name == wanted}
         for labels, value in sorted(found.items()) or ([("", 0)] if wanted in ALWAYS else []):
             yield f"{wanted}{f'{{{labels}}}' if labels else ''}  {value:g}"
-    count = sum(value for (name, _), value in totals.items() if name == f"{TURNS}_count")
+    turns = sum(value for (name, _), value in totals.items() if name == f"{TURNS}_count")
     total_s = sum(value for (name, _), value in totals.items() if name == f"{TURNS}_sum")
-    if count:
-        yield f"{TURNS}  {count:g} turns, {total_s / count * 1e3:.1f} ms on average"
+    if turns:
+        yield f"{TURNS}  {count(int(turns), 'turn')}, {total_s / turns * 1e3:.1f} ms on average"

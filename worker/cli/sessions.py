@@ -17,6 +17,7 @@ from worker.cli.send import show as show_reply
 from worker.settings import Settings, load_settings
 from worker.store.link import Link
 from worker.store.sessions import SessionRow, Sessions
+from worker.top.words import compact, printable
 
 sessions = typer.Typer(help="Sessions: list, show, dispose.", no_args_is_help=True)
 
@@ -184,13 +185,13 @@ def _print_session(session: dict[str, JsonValue]) -> None:
     lists = ("steps", "history", "outbox", "waiting", "control")
     for name, value in session.items():
         if name not in lists and value not in (None, "", [], {}):
-            typer.echo(f"{name:<14} {value if isinstance(value, str | int) else json.dumps(value, ensure_ascii=False)}")
+            typer.echo(f"{name:<14} {printable(value) if isinstance(value, str) else compact(value)}")
     for name in lists:
         entries = cast("list[JsonValue]", session[name])
         typer.echo(f"{name} ({len(entries)})")
         shown = {"outbox": 0, "waiting": WAITING_SHOWN}.get(name, len(entries))
         for entry in entries[:shown]:
-            typer.echo(f"  {_line(entry)}")
+            typer.echo(f"  {printable(_line(entry))}")
         if 0 < shown < len(entries):
             typer.echo(f"  and {len(entries) - shown} more; --json has all")
 
@@ -199,6 +200,6 @@ def _line(entry: JsonValue) -> str:
     if isinstance(entry, str):
         return entry
     if isinstance(entry, dict) and "role" in entry:
-        content = entry.get("content") or json.dumps(entry.get("tool_calls", ""), ensure_ascii=False)
+        content = entry.get("content") or compact(entry.get("tool_calls", ""))
         return f"{entry['role']:<10} {entry.get('agentName', '')}: {content}"
-    return json.dumps(entry, ensure_ascii=False)
+    return compact(entry)

@@ -1,7 +1,6 @@
 """`swarmline tail`: watch the bus, one line for each event, until interrupted."""
 
 import asyncio
-import json
 from contextlib import suppress
 from typing import Annotated
 
@@ -12,6 +11,7 @@ from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
 from worker.settings import load_settings
+from worker.top.words import compact
 
 Client = Annotated[str | None, typer.Argument(help="Only the events of this client.", metavar="[CLIENT]")]
 
@@ -35,10 +35,6 @@ def line(event: BusEvent | CustomEvent) -> str:
     """Return an event as one line: who, which turn, what, and its contents."""
     turn = f"{event.client_id} {event.request_id or '-'} turn {event.turn or '-'}"
     if isinstance(event, CustomEvent):
-        return f"{turn}  {event.source}  {_compact(event.payload)}"
+        return f"{turn}  {event.source}  {compact(event.payload)}"
     swarm = event.context.get("swarmName", "-")
-    return f"{turn}  {swarm} {event.type}  {_compact(event.output or event.input)}"
-
-
-def _compact(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return f"{turn}  {swarm} {event.type}  {compact(event.output or event.input)}"

@@ -13,7 +13,7 @@ from textual.widgets import Footer, Static
 from worker.core.request import AdmittedRequest
 from worker.core.seen import DeadSeen, SessionSeen
 from worker.top.rows import request_row
-from worker.top.words import count, duration
+from worker.top.words import count, duration, printable
 
 
 class Details(ModalScreen[None]):
@@ -29,7 +29,7 @@ class Details(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """Put all into one box that scrolls."""
-        text = "\n".join(escape(line) for line in self._lines)
+        text = "\n".join(escape(printable(line)) for line in self._lines)
         with VerticalScroll(id="details") as box:
             box.border_title = escape(self._heading)
             yield Static(text)

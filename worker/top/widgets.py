@@ -10,6 +10,7 @@ from textual.containers import Vertical
 from textual.widgets import DataTable, Label, Sparkline
 
 from worker.top.rows import Row
+from worker.top.words import printable
 
 
 class Rows(DataTable[Text]):
@@ -46,7 +47,7 @@ class Rows(DataTable[Text]):
         for key, row in rows.items():
             for name, cell, before in zip(self._names, row, self._shown[key], strict=True):
                 if cell != before:
-                    self.update_cell(key, name, Text(cell), update_width=True)
+                    self.update_cell(key, name, Text(printable(cell)), update_width=True)
 
     def _begin_anew(self, rows: Mapping[str, Row]) -> None:
         # all in one go: nothing is painted before this returns, so nothing flickers
@@ -54,7 +55,7 @@ class Rows(DataTable[Text]):
         chosen, scrolled_to = self.chosen if self.cursor_row else None, self.scroll_offset
         self.clear()
         for key, row in rows.items():
-            self.add_row(*map(Text, row), key=key)  # a plain str would be read as markup
+            self.add_row(*(Text(printable(cell)) for cell in row), key=key)  # a plain str would be read as markup
         if chosen is not None and chosen in rows:
             self.move_cursor(row=list(rows).index(chosen), scroll=False)
         self.scroll_to(*scrolled_to, animate=False)

@@ -1,12 +1,15 @@
 """How figures, ages and contents are worded on the screen."""
 
 import json
+import re
 
 _SECOND_MS = 1000
 _MINUTE_MS = 60 * _SECOND_MS
 _HOUR_MS = 60 * _MINUTE_MS
 _DAY_MS = 24 * _HOUR_MS
 _PRECISE_BELOW_S = 10
+#: controls, ends of lines, changes of the writing direction, and halves of characters, which can't be written at all
+_STEERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def duration(ms: float) -> str:
@@ -46,4 +49,9 @@ def share(part: float | None) -> str:
 
 def compact(value: object) -> str:
     """Return JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    return printable(json.dumps(value, ensure_ascii=False, default=str))
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with what steers a terminal spelled out: an entry may hold what anybody likes."""
+    return _STEERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
