@@ -46,7 +46,7 @@ async def test_a_frozen_redis_is_told_as_well(start_server: StartServer, monkeyp
 async def test_a_screen_that_starts_before_redis_waits_for_it(start_server: StartServer) -> None:
     server = start_server()
     server.kill()
-    app = Top(server.url, NAMESPACE, every_s=0.1)
+    app = Top(server.url, NAMESPACE, every_s=60)
     async with app.run_test(size=SIZE):
         await until(app, "No answer from Redis for")
         server.start()

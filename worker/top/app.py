@@ -24,6 +24,8 @@ from worker.top.words import duration
 
 #: Redis is given up for the moment when it has not answered for so long
 PATIENCE_S = 2.0
+#: then it is tried again, however seldom it is looked at
+RETRY_EVERY_S = 1.0
 
 
 class Top(App[None]):
@@ -90,15 +92,17 @@ class Top(App[None]):
         """Look again and again; an outage is shown, and over when Redis answers."""
         while self.is_running:  # at the end the widgets go before this task does
             self._look_now.clear()
-            if not self._paused:
-                await self._look()
+            pause_s = self._every_s
+            if not self._paused and not await self._look():
+                pause_s = min(pause_s, RETRY_EVERY_S)
             try:
-                async with asyncio.timeout(self._every_s):
+                async with asyncio.timeout(pause_s):
                     await self._look_now.wait()
             except TimeoutError:
                 continue
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Look once and show what there is; tell whether Redis answered."""
         view, trouble = None, ""
         try:
             view = await self._lookout.look(self.front, self.wanted)
@@ -108,11 +112,12 @@ class Top(App[None]):
             since = duration((monotonic() - self._seen_at) * 1000)
             trouble = f"No answer from Redis for {since}: {str(error).rstrip('.')}. Trying again."
         if not self.is_running:
-            return
+            return True
         self._say(trouble or (view.denied if view else ""))
         if view is not None:
             self._view, self._seen_at = view, monotonic()
             self._show(view)
+        return view is not None
 
     def _say(self, trouble: str) -> None:
         banner = self.query_one("#banner", Static)
