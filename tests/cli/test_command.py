@@ -61,12 +61,22 @@ def test_wrong_settings_are_named_all_at_once_with_78() -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize("arguments", [("worker", "--app", "shop:app"), ("send", "alice", "support", "hi")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("worker", "--app", "shop:app"),
+        ("demo", "--app", "shop:app"),
+        ("send", "alice", "support", "hi"),
+        ("chat", "alice", "support"),
+        ("sessions", "ls"),
+    ],
+)
 def test_no_redis_at_the_start_is_69_and_shows_no_password(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     write_shop(tmp_path)
     ended = run(*arguments, cwd=tmp_path, SWARMLINE_REDIS_URL=NOBODY, SWARMLINE_METRICS_PORT="0")
     assert ended.returncode == 69, ended.stderr
-    assert ended.stderr.strip()
+    assert "`swarmline doctor` says more" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
     assert CANARY not in ended.stderr + ended.stdout
 
 

@@ -62,6 +62,7 @@ def test_a_wrong_password_is_a_finding(redis_url: str) -> None:
     ended = doctor("--redis-url", redis_url.replace("://", f"://somebody:{PASSWORD}@"))
     assert ended.returncode == 1
     assert "password" in ended.stdout
+    assert "connection: " not in ended.stdout
     assert PASSWORD not in ended.stdout + ended.stderr
 
 

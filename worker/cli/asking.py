@@ -8,9 +8,8 @@ from typing import TypeVar
 
 import typer
 
-from worker.errors import QueueUnavailable
+from worker.cli.errors import advising
 from worker.settings import Settings, load_settings
-from worker.store.checkup import FORBIDDEN
 from worker.store.link import Link
 from worker.top.words import printable
 
@@ -28,18 +27,11 @@ def asked(ask: Callable[[Link, Settings], Awaitable[T]], *, redis_url: str | Non
         link = Link(settings.redis_url.get_secret_value())
         try:
             return await ask(link, settings)
-        except QueueUnavailable as error:
-            raise QueueUnavailable(_advised(str(error))) from error
         finally:
             await link.close()
 
-    return asyncio.run(over_a_link())
-
-
-def _advised(fault: str) -> str:
-    if FORBIDDEN in fault:
-        return f"Redis refuses this user: {fault}; use one with the rights of deploy/acl/admin.acl"
-    return f"Redis does not answer: {fault}; `swarmline doctor` says more"
+    with advising("admin"):
+        return asyncio.run(over_a_link())
 
 
 def moment(at_ms: int) -> str:

@@ -14,6 +14,7 @@ from worker.cli.demo_input import Lines, ask_for_line
 from worker.cli.demo_view import WHO_WIDTH, say, show_reply
 from worker.cli.errors import told_plainly
 from worker.cli.options import Namespace, RedisUrl, names_redis
+from worker.cli.producing import producer_of
 from worker.clock import monotonic
 from worker.settings import load_settings
 
@@ -45,7 +46,7 @@ def chat(
     async def talked() -> int:
         async with (
             _server(settings.redis_url.get_secret_value(), embedded=embedded) as url,
-            Producer(url, namespace=settings.namespace) as producer,
+            producer_of(settings, url=url) as producer,
         ):
             return await Talk(producer, client, swarm, timeout_s=timeout_s, as_json=as_json).hold(Lines(()))
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from worker.cli.errors import advising
 from worker.cli.options import Namespace, RedisUrl, names_redis
 from worker.observe.redaction import redact_url
 from worker.settings import load_settings, source_of
@@ -41,7 +42,10 @@ def demo(
 
     reference = application or (SLOW_SUPPORT if kill_a_worker else SUPPORT)
     place = _place_named(redis_url, namespace)
-    raise typer.Exit(uvloop.run(talk(scene_of(reference), place, events=events, kill_a_worker=kill_a_worker)))
+    scene = scene_of(reference)
+    with advising("worker"):
+        code = uvloop.run(talk(scene, place, events=events, kill_a_worker=kill_a_worker))
+    raise typer.Exit(code)
 
 
 def _place_named(redis_url: str | None, namespace: str | None) -> "Place | None":

@@ -68,9 +68,9 @@ async def _ask(settings: Settings) -> list[Finding]:
         if not faults_of(findings, strict=False):
             findings.append(await _workers(link, settings))
     except ConfigurationError as error:
-        findings.append(Finding("connection", Verdict.FAIL, str(error)))
+        findings.append(Finding("connection", Verdict.FAIL, str(error).removeprefix("connection: ")))
     except QueueUnavailable as error:
-        remedy = "start Redis, or correct SWARMLINE_REDIS_URL: address, user, password, certificates"
+        remedy = "start Redis, or correct SWARMLINE_REDIS_URL: address, database, user, password, certificates"
         findings.append(Finding("connection", Verdict.FAIL, f"{redact_url(url)}: {error}", remedy))
     finally:
         await link.close()

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.errors import advising
 from worker.cli.options import Namespace, RedisUrl
 from worker.settings import Settings, hand_down_redis_url, load_settings
 
@@ -80,4 +81,6 @@ def serve(application: str, settings: Settings, sheet_fd: int) -> int:
     from worker.cli.load import load_app
     from worker.wiring import run_worker
 
-    return uvloop.run(run_worker(load_app(application), settings, sheet_fd))
+    app = load_app(application)
+    with advising("worker"):
+        return uvloop.run(run_worker(app, settings, sheet_fd))
