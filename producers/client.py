@@ -19,6 +19,7 @@ from producers.packing import (
 )
 from producers.replies import Sending
 from producers.stream import Resume, Stream
+from producers.urls import check_urls
 from producers.waiting import give_up, share_result, wait_for_result
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from schemas.names import is_request_id
@@ -49,6 +50,7 @@ class Producer(Errands):
         `shards` is only for those who want to be warned when the namespace has another number. A connection without any
         sign of life for `answer_timeout_s` is given up and made anew.
         """
+        check_urls(url, arq_url or url)
         hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))
         super().__init__(hub, arq_url or url)
 

@@ -60,6 +60,10 @@ def _checked_url(url: SecretStr) -> SecretStr:
     if parts.scheme not in REDIS_SCHEMES:
         message = "should begin with redis://, rediss:// or unix://"
         raise ValueError(message)
+    if parts.scheme != "unix" and not re.fullmatch("[0-9]*", parts.path.strip("/")):
+        # redis-py would take database 0
+        message = "behind the host should stand the number of a database, as in /0; write a / of a password as %2F"
+        raise ValueError(message)
     _check_url_options(parts)
     return url
 

@@ -177,6 +177,9 @@ def test_an_address_whose_port_is_none_is_refused_without_being_repeated(
 @pytest.mark.parametrize(
     ("url", "complaint"),
     [
+        ("redis://h/geheim", "behind the host should stand the number of a database"),
+        ("redis://h/3/4", "behind the host should stand the number of a database"),
+        ("rediss://u:12/geheim@h", "behind the host should stand the number of a database"),
         ("redis://h/0?socket_timeout=1", "after the [?] should stand one of db, username, password, client_name;"),
         ("redis://h?ssl_ca_certs=geheim", "after the [?] should stand one of db"),
         ("redis://u:12?geheim@h", "after the [?] should stand one of db"),
@@ -184,7 +187,7 @@ def test_an_address_whose_port_is_none_is_refused_without_being_repeated(
         ("rediss://h?ssl_cert_reqs=geheim", "the value of ssl_cert_reqs= can't be read"),
     ],
 )
-def test_an_address_with_an_option_that_no_connection_takes_is_refused_without_being_repeated(
+def test_an_address_with_a_part_that_no_connection_takes_is_refused_without_being_repeated(
     monkeypatch: pytest.MonkeyPatch, url: str, complaint: str
 ) -> None:
     monkeypatch.setenv("SWARMLINE_REDIS_URL", url)
@@ -194,7 +197,13 @@ def test_an_address_with_an_option_that_no_connection_takes_is_refused_without_b
 
 
 @pytest.mark.parametrize(
-    "url", ["unix:///run/s?db=1&password=x", "rediss://h?ssl_ca_certs=f&ssl_cert_reqs=none&ssl_check_hostname=false"]
+    "url",
+    [
+        "redis://h/7",
+        "redis://h/",
+        "unix:///run/s?db=1&password=x",
+        "rediss://h?ssl_ca_certs=f&ssl_cert_reqs=none&ssl_check_hostname=false",
+    ],
 )
 def test_an_address_may_have_options(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
     monkeypatch.setenv("SWARMLINE_REDIS_URL", url)

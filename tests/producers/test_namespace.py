@@ -120,6 +120,9 @@ async def test_namespaces_do_not_hear_each_other(responder: Responder, redis: Re
     [
         ("http://localhost", {}, "redis://"),
         ("redis://localhost/0?db=first", {}, "must be numbers"),
+        ("redis://localhost/first", {}, "the number of a database"),
+        ("redis://localhost", {"arq_url": "redis://localhost/first"}, "the number of a database"),
+        ("redis://localhost", {"arq_url": "http://localhost"}, "redis://"),
         ("redis://localhost?pool=3", {}, "'pool'"),
         ("rediss://localhost?ssl_cert_reqs=maybe", {}, "maybe"),
         ("redis://localhost", {"namespace": "a{b}"}, "namespace"),
