@@ -1,6 +1,7 @@
 """Requests for later and errands, kept by arq until their time; the only file of this package that knows arq."""
 
 import json
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, cast
@@ -47,14 +48,14 @@ class Schedule:
             )
         except (RedisError, OSError) as fault:
             # with a fixed job id, a second attempt can't make a second job
-            raise QueueUnavailable(str(fault), request_id=request.request_id, may_be_accepted=True) from None
+            raise QueueUnavailable(_reason(fault), request_id=request.request_id, may_be_accepted=True) from None
 
     async def ask(self, job: str, order: WireModel, *, job_id: str) -> None:
         """Give an errand to housekeeping; raise QueueUnavailable. The same job id again changes nothing."""
         try:
             await self._pool.enqueue_job(job, order.model_dump(mode="json"), _job_id=job_id)
         except (RedisError, OSError) as fault:
-            raise QueueUnavailable(f"the errand may not have been taken down: {fault}") from None
+            raise QueueUnavailable(f"the errand may not have been taken down: {_reason(fault)}") from None
 
     async def answer(self, job_id: str, *, timeout_s: float) -> object:
         """Return what a job gave out; raise TimeoutError, QueueUnavailable."""
@@ -74,9 +75,16 @@ class Schedule:
         await self._pool.aclose()
 
 
+def _reason(fault: Exception) -> str:
+    """Return what Redis says, without the command that redis-py puts before it: that repeats what is in the request."""
+    return str(fault).rpartition("of pipeline caused error: ")[2].strip("()\"',")
+
+
 def _check_moment(defer_by: timedelta | float | None, defer_until: datetime | None) -> None:
     if (defer_by is None) == (defer_until is None):
         raise InvalidRequest("give either defer_by (seconds or a timedelta) or defer_until")
+    if isinstance(defer_by, float) and not math.isfinite(defer_by):
+        raise InvalidRequest("defer_by must be a number of seconds")
     if defer_until is not None and defer_until.tzinfo is None:
         raise InvalidRequest("defer_until needs a time zone, such as datetime(..., tzinfo=UTC)")
 

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis.asyncio import Redis
 
-from producers import InvalidRequest, Producer
+from producers import InvalidRequest, Producer, QueueUnavailable
 from schemas.keyspace import SEND_LATER_JOB
 from schemas.wire import from_fields
+from tests.conftest import StartServer
 
 QUEUE = "swarmline:arq"
 MOMENT = datetime(2030, 1, 2, tzinfo=UTC)
@@ -40,8 +41,14 @@ async def test_a_waiting_request_outlives_its_time_for_a_while(producer: Produce
 
 @pytest.mark.parametrize(
     "moment",
-    [{}, {"defer_by": 1, "defer_until": MOMENT}, {"defer_until": MOMENT.replace(tzinfo=None)}],
-    ids=["none", "both", "no-time-zone"],
+    [
+        {},
+        {"defer_by": 1, "defer_until": MOMENT},
+        {"defer_until": MOMENT.replace(tzinfo=None)},
+        {"defer_by": float("nan")},
+        {"defer_by": float("inf")},
+    ],
+    ids=["none", "both", "no-time-zone", "nan", "inf"],
 )
 async def test_one_clear_moment_is_asked_for(producer: Producer, redis: Redis, moment: dict[str, datetime]) -> None:
     with pytest.raises(InvalidRequest, match="defer_"):
@@ -52,3 +59,16 @@ async def test_one_clear_moment_is_asked_for(producer: Producer, redis: Redis, m
 async def test_a_request_that_can_not_be_is_refused_now(producer: Producer) -> None:
     with pytest.raises(InvalidRequest, match="message"):
         await producer.send_later("alice", "support", "execute", defer_by=1)
+
+
+async def test_a_refusal_does_not_repeat_what_the_request_says(start_server: StartServer) -> None:
+    server = start_server(options=("--min-replicas-to-write", "1"))
+    async with Producer(server.url) as producer:
+        for call in (
+            producer.send_later("alice", "support", "execute", message="canary", defer_by=1),
+            producer.export_session("canary", "support"),
+        ):
+            with pytest.raises(QueueUnavailable, match=r"NOREPLICAS Not enough good replicas to write\.") as refusal:
+                await call
+            assert "canary" not in str(refusal.value)
+            assert "PSETEX" not in str(refusal.value)
