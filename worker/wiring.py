@@ -56,7 +56,7 @@ async def run_worker(app: App, settings: Settings, sheet_fd: int = -1) -> int:
     """
     _spare_the_collector()
     worker_id = uuid4().hex[:16]  # 64 random bits; it stands in every held session
-    observers = _observers(settings, worker_id, sheet_fd)
+    observers = _observers(app, settings, worker_id, sheet_fd)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # until there is something to quiet
     dump_stacks_on(signal.SIGUSR2, asyncio.get_running_loop())
     await _prepare_redis(settings)
@@ -160,7 +160,7 @@ def demands_of(settings: Settings) -> Demands:
     )
 
 
-def _observers(settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
+def _observers(app: App, settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
     rules = LogRules(
         level=settings.log_level,
         levels=settings.log_levels,
@@ -174,7 +174,7 @@ def _observers(settings: Settings, worker_id: str, sheet_fd: int) -> Observers:
     sheet = Sheet(sheet_fd)
     metrics = Metrics(sheet, buckets=Buckets.of_settings(settings.wait_buckets_s, settings.turn_buckets_s))
     health = Health(sheet, stall_s=settings.health_stall_s)
-    metrics.begin()
+    metrics.begin(app.swarms)
     health.begin()
     return Observers(metrics, health, logs.turn_line())
 

@@ -104,8 +104,29 @@ def test_no_label_could_hold_a_client() -> None:
     }
 
 
-def test_counters_without_labels_are_there_before_anything_happened() -> None:
-    assert scrape(Metrics())["swarmline_lease_lost_total"] == 0
+def test_counters_are_there_before_anything_happened_with_the_labels_that_are_known() -> None:
+    metrics = Metrics()
+    metrics.begin(["support", "sales"])
+    seen = scrape(metrics)
+    for name in (
+        "swarmline_lease_lost_total",
+        "swarmline_requests_dead_total[reason=malformed]",
+        "swarmline_redis_errors_total[op=commit]",
+        "swarmline_model_tokens_total[direction=output]",
+        "swarmline_events_published_total[channel=reply]",
+        "swarmline_turns_retried_total[swarm=sales]",
+        "swarmline_sessions_opened_total[swarm=support]",
+        "swarmline_sessions_disposed_total[reason=ttl][swarm=sales]",
+        "swarmline_requests_completed_total[outcome=failed][swarm=support]",
+    ):
+        assert seen[name] == 0, name
+    assert not [name for name in seen if name.startswith("swarmline_handoffs_total[")]
+
+
+def test_a_process_that_is_started_again_goes_on_counting() -> None:
+    metrics = used(Metrics())
+    metrics.begin(["support"])
+    assert scrape(metrics)["swarmline_requests_completed_total[outcome=completed][swarm=support]"] == 1
 
 
 def test_an_unknown_lag_is_left_out_instead_of_shown_as_zero() -> None:

@@ -55,7 +55,7 @@ def _scrape(url: str) -> str:
 
 def _lines(totals: Counter[Series]) -> Iterator[str]:
     for wanted in SHOWN:
-        found = {labels: value for (name, labels), value in totals.items() if name == wanted}
+        found = {labels: value for (name, labels), value in totals.items() if name == wanted and value}
         for labels, value in sorted(found.items()) or ([("", 0)] if wanted in ALWAYS else []):
             yield f"{wanted}{f'{{{labels}}}' if labels else ''}  {value:g}"
     turns = sum(value for (name, _), value in totals.items() if name == f"{TURNS}_count")

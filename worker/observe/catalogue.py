@@ -4,11 +4,13 @@ Labels hold names of definitions, outcomes and reasons, never a client id: a ser
 Prometheus server and show who talks to us.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple, Self
 
 from schemas.dead_letters import DeadReason
+from schemas.replies import Status
 
 PREFIX = "swarmline_"
 
@@ -38,12 +40,25 @@ class Buckets:
 class Counter(NamedTuple):
     """A counter; its name stands without prefix and `_total`.
 
-    Of a counter with one label, `known` values are there from the start, as 0: else nobody sees its first step.
+    The `known` values of its last label are there from the start, as 0: else nobody sees its first step. The label
+    `swarm`, alone or before it, has the swarms that the worker serves.
     """
 
     labels: tuple[str, ...]
     help: str
     known: tuple[str, ...] = ()
+
+    def from_the_start(self, swarms: Iterable[str]) -> Iterable[tuple[str, ...]]:
+        """Return the label values that are shown before anything was counted."""
+        match self.labels:
+            case ():
+                return [()]
+            case ("swarm",):
+                return [(swarm,) for swarm in swarms]
+            case ("swarm", _):
+                return product(swarms, self.known)
+            case _:
+                return [(value,) for value in self.known]
 
 
 class Histogram(NamedTuple):
@@ -62,9 +77,12 @@ class ClusterGauge(NamedTuple):
     help: str
 
 
+#: the rarer ones are seen when they fail
+CALLS_OF_EVERY_WORKER = ("admit", "claim", "commit", "doorbell", "renew")
+
 COUNTERS: Mapping[str, Counter] = {
     "requests_enqueued": Counter(("swarm", "kind"), "Requests that were taken on."),
-    "requests_completed": Counter(("swarm", "outcome"), "Terminal replies; outcome is their status."),
+    "requests_completed": Counter(("swarm", "outcome"), "Terminal replies; outcome is their status.", tuple(Status)),
     "requests_deduplicated": Counter((), "Requests that were dropped because their id was known."),
     "requests_rejected": Counter(
         ("reason",), "Requests that admission said no to.", ("mailbox_full", "busy", "throttled")
@@ -73,18 +91,22 @@ COUNTERS: Mapping[str, Counter] = {
     "requests_redelivered": Counter((), "Claims of a request that was claimed before."),
     "policy_rejections": Counter(("policy", "direction"), "Messages that a policy refused."),
     "sessions_opened": Counter(("swarm",), "Sessions that came to be."),
-    "sessions_disposed": Counter(("swarm", "reason"), "Sessions that ended."),
+    "sessions_disposed": Counter(("swarm", "reason"), "Sessions that ended.", ("ttl", "request", "force")),
     "turns_retried": Counter(("swarm",), "Turns that were put off after an error that may be gone later."),
     "sessions_set_aside": Counter((), "Claims that failed because a key of the session was overwritten."),
     "handoffs": Counter(("from", "to"), "Changes of the active agent."),
-    "model_tokens": Counter(("direction",), "Tokens that models read and wrote, as far as their adapters say."),
+    "model_tokens": Counter(
+        ("direction",), "Tokens that models read and wrote, as far as their adapters say.", ("input", "output")
+    ),
     "events_published": Counter(
-        ("channel",), "What committed turns published: bus events, items for clients, replies."
+        ("channel",),
+        "What committed turns published: bus events, items for clients, replies.",
+        ("bus", "client", "reply"),
     ),
     "events_no_subscriber": Counter((), "PUBLISH calls of turns that nobody listened to."),
     "fenced_writes": Counter((), "Writes of a late turn that a younger fence kept out."),
     "lease_lost": Counter((), "Times that a worker lost its lease."),
-    "redis_errors": Counter(("op",), "Redis commands that failed or found no server."),
+    "redis_errors": Counter(("op",), "Redis commands that failed or found no server.", CALLS_OF_EVERY_WORKER),
     "claim_cycles": Counter((), "Calls of admit-and-claim that came to an end."),
     "callback_errors": Counter(("callback",), "Callbacks of the application that raised."),
     "process_starts": Counter((), "Worker processes that were started, restarts included."),

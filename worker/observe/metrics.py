@@ -1,6 +1,6 @@
 """What a worker counts and measures, under the names of docs/metrics.md; the lane and the rooms of a turn call this."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from worker.core.cluster_sample import ClusterSample
 from worker.observe.catalogue import COUNTERS, HISTOGRAMS, Buckets
@@ -24,7 +24,7 @@ class Metrics:
         """Count on `sheet`, by default on a new one."""
         self.sheet = sheet = sheet or Sheet()
         self.buckets = buckets = buckets or Buckets()
-        self._tallies = {name: Tally(sheet, name, counter.labels, counter.known) for name, counter in COUNTERS.items()}
+        self._tallies = {name: Tally(sheet, name) for name in COUNTERS}
         self._histograms = {
             name: Distributions(sheet, name, buckets.of(name), labelled=bool(kind.labels))
             for name, kind in HISTOGRAMS.items()
@@ -32,12 +32,19 @@ class Metrics:
         self._levels = Levels(sheet)
         self._cluster = ClusterLevels(sheet)
         self._turns = _Turns(sheet, self._histograms)
+        self._show_zeros(())
 
-    def begin(self) -> None:
-        """Begin the life of a worker process; what its predecessors on this sheet have counted stays."""
+    def begin(self, swarms: Iterable[str] = ()) -> None:
+        """Begin the life of a process that serves `swarms`; what its predecessors on this sheet have counted stays."""
         self._levels.begin()
         self._cluster.take(None)
         self._tallies["process_starts"].add()
+        self._show_zeros(swarms)
+
+    def _show_zeros(self, swarms: Iterable[str]) -> None:
+        for name, counter in COUNTERS.items():
+            for values in counter.from_the_start(swarms):
+                self._tallies[name].add(*values, count=0)
 
     def turn_finished(self, swarm: str, status: str, wait_s: float, duration_s: float) -> None:
         """Count one terminal reply of a turn: `wait_s` from admission to claim, `duration_s` from there."""
@@ -81,7 +88,7 @@ class Metrics:
         self._tallies["sessions_opened"].add(swarm)
 
     def session_disposed(self, swarm: str, reason: str) -> None:
-        """Count a session that ended; `reason` is ttl, request, force or complete."""
+        """Count a session that ended; `reason` is ttl, request or force."""
         self._tallies["sessions_disposed"].add(swarm, reason)
 
     def turn_retried(self, swarm: str) -> None:

@@ -5,7 +5,6 @@ A prometheus_client histogram takes a lock and walks its buckets: 0.8 µs for ea
 
 import threading
 from bisect import bisect_left
-from collections.abc import Sequence
 
 from worker.observe.sheet import Row, Sheet
 
@@ -15,14 +14,12 @@ class Tally:
 
     __slots__ = ("_lock", "_name", "_rows", "_sheet")
 
-    def __init__(self, sheet: Sheet, name: str, labels: Sequence[str] = (), known: Sequence[str] = ()) -> None:
-        """Count on `sheet`; one without labels, or with `known` ones, is 0 from the start: its rate is known then."""
+    def __init__(self, sheet: Sheet, name: str) -> None:
+        """Count on `sheet`."""
         self._sheet = sheet
         self._name = name
         self._lock = threading.Lock()
-        self._rows: dict[tuple[str, ...], Row] = {} if labels else {(): sheet.row((name,), 1)}
-        for value in known:
-            self.add(value, count=0)
+        self._rows: dict[tuple[str, ...], Row] = {}
 
     def add(self, *values: str, count: int = 1) -> None:
         """Add `count` under these label values."""
