@@ -10,6 +10,7 @@ import pytest
 import redis.asyncio as redis_asyncio
 
 from schemas.keyspace import ShardKeys
+from tests.conftest import StartServer
 from tests.helpers.eventually import eventually
 from tests.helpers.processes import ROOT, clean_environment
 from worker.embedded.orphans import dying_with_parent
@@ -46,6 +47,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
         process.wait()
 
 
+def shows(port: int, sample: bytes) -> bool:
+    """Tell whether a figure is on the page of metrics."""
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+            return b"\n" + sample in answer.read()
+    except OSError:
+        return False
+
+
 @pytest.mark.unguarded_keyspace  # arq keeps its queue outside the keyspace
 async def test_arqs_own_command_does_the_chores_and_shows_the_figures(
     redis: redis_asyncio.Redis, redis_url: str, start: Start
@@ -60,18 +70,35 @@ async def test_arqs_own_command_does_the_chores_and_shows_the_figures(
             "SWARMLINE_METRICS_PORT": str(port),
         }
     )
-
-    def sampled() -> bool:
-        try:
-            with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                return b"\nswarmline_dead_letters 1.0" in answer.read()
-        except OSError:
-            return process.poll() is not None
-
-    await eventually(sampled, within_s=30)
+    await eventually(lambda: shows(port, b"swarmline_dead_letters 1.0") or process.poll() is not None, within_s=30)
     assert process.poll() is None
     process.terminate()
     await eventually(lambda: process.poll() is not None, within_s=20)
+    assert process.returncode == 0
+
+
+async def test_arqs_own_command_outlasts_an_outage_and_ends_in_one_when_it_is_told_to(
+    start_server: StartServer, start: Start
+) -> None:
+    server, port = start_server(tcp=True), free_port()
+    process = start({"SWARMLINE_REDIS_URL": server.url, "SWARMLINE_METRICS_PORT": str(port)})
+    await eventually(lambda: shows(port, b"swarmline_redis_up 1.0"), within_s=30)
+    server.kill()
+    await eventually(lambda: shows(port, b"swarmline_redis_up 0.0"), within_s=30)
+    server.start()
+    async with redis_asyncio.Redis.from_url(server.url) as redis:
+        await eventually(lambda: redis.keys("arq:in-progress:swarmline:sweep_expired_sessions:*"), within_s=30)
+    assert process.poll() is None
+    server.kill()
+    await eventually(lambda: shows(port, b"swarmline_redis_up 0.0"), within_s=30)
+    process.terminate()
+    await eventually(lambda: process.poll() is not None, within_s=20)
+
+
+async def test_arqs_own_command_does_not_wait_for_a_redis_that_was_never_there(start: Start) -> None:
+    process = start({"SWARMLINE_REDIS_URL": f"redis://127.0.0.1:{free_port()}", "SWARMLINE_METRICS_PORT": "-1"})
+    await eventually(lambda: process.poll() is not None, within_s=20)
+    assert process.returncode == 1
 
 
 def test_importing_the_package_reads_no_environment() -> None:

@@ -13,7 +13,7 @@ from arq.connections import RedisSettings
 
 from worker.housekeeping.exporting import exporting
 from worker.housekeeping.household import household_of, plan_of
-from worker.housekeeping.supervise import worker_options
+from worker.housekeeping.supervise import supervise_housekeeping, worker_options
 from worker.observe.metrics import Metrics
 from worker.settings import load_settings
 
@@ -21,20 +21,24 @@ from worker.settings import load_settings
 def worker_settings() -> dict[str, Any]:
     """Return the settings of an arq worker as arq's command takes them; raises ConfigurationError."""
     settings = load_settings()
+    plan = plan_of(settings)
     metrics = Metrics()
     household = household_of(settings, metrics)
     stack = contextlib.AsyncExitStack()
 
-    async def open_metrics(_context: dict[str, Any]) -> None:
+    async def keep_house(_context: dict[str, Any]) -> None:
+        # The worker that arq's command has started would end at the first outage of Redis. It stays here until it is
+        # told to end, and others do its work, which are built anew.
         await stack.enter_async_context(exporting(settings, household.housekeepers, metrics))
+        await supervise_housekeeping(plan, household)
 
     async def close_all(_context: Mapping[str, Any]) -> None:
         await stack.aclose()
         await household.close()
 
     return {
-        **worker_options(plan_of(settings), household),
-        "on_startup": open_metrics,
+        **worker_options(plan, household),
+        "on_startup": keep_house,
         "on_shutdown": close_all,
         # read by `arq --check` alone; the worker itself uses the pool of the options
         "redis_settings": redis_settings(settings.housekeeping_url),
