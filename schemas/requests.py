@@ -102,7 +102,7 @@ class ExecuteBody(GuardedBody):
 
 
 class RunBody(Body):
-    """A message for a stateless completion."""
+    """A message that is answered beside the conversation, and not kept in its history."""
 
     message: str
 
