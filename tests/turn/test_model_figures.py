@@ -19,7 +19,11 @@ async def test_tokens_are_added_up_by_direction() -> None:
 async def test_a_model_that_does_not_tell_counts_no_tokens() -> None:
     stage = Stage(swarm_of(agent("triage", answering(lambda _: "ok"))))
     await stage.say("Hello")
-    assert not [name for name in figures(registry_of(stage.port.metrics)) if "model_tokens" in name]
+    counted = figures(registry_of(stage.port.metrics))
+    assert {name: value for name, value in counted.items() if "model_tokens" in name} == {
+        "swarmline_model_tokens_total[direction=input]": 0,
+        "swarmline_model_tokens_total[direction=output]": 0,
+    }
 
 
 class Named:
