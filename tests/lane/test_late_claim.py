@@ -48,7 +48,7 @@ async def take_over(stage: Stage, other: StagedWorker) -> ClaimedSession:
     """Let another worker take the one session that `w1` holds."""
     await stage.redis.zadd(KEYS.workers, {"w1": 1})
     await stage.age(other)
-    assert other.renew().reclaimed == 1
+    assert (await other.renew()).reclaimed == 1
     (taken,) = (await other.store.claim(1, 1, 1)).sessions
     return taken
 

@@ -228,7 +228,7 @@ class ShardMachine(RuleBasedStateMachine):
     def renew(self, worker: str, register: bool) -> None:  # noqa: FBT001 - hypothesis calls by name
         """Renew a lease, or begin one."""
         order = {name: self._held_by(name) for name in WORKERS}
-        renewal = self.staged[worker].renew(register=register)
+        renewal = self.run(self.staged[worker].renew(register=register))
         is_member = worker in self.model.workers
         assert renewal.registered == (is_member or register)
         if not renewal.registered:

@@ -82,7 +82,7 @@ class Scene:
 
     async def renew(self) -> object:
         """Renew the lease of the worker."""
-        return self.worker._renewal._call("0")  # noqa: SLF001 - `renew` hides what Redis says
+        return await self.worker._renewal._call(0)  # noqa: SLF001 - `renew` hides what Redis says
 
 
 Call = Callable[[Scene], Awaitable[object]]

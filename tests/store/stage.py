@@ -44,11 +44,11 @@ class StagedWorker:
         self._numbers: Counter[str] = Counter()
 
     async def close(self) -> None:
-        self._renewal.close()
+        await self._renewal.close()
         await self.store.close()
 
-    def renew(self, *, register: bool = False) -> Renewal:
-        renewal = self._renewal.renew(register=register)
+    async def renew(self, *, register: bool = False) -> Renewal:
+        renewal = await self._renewal.renew(register=register)
         assert renewal is not None, "the server is there"
         return renewal
 
@@ -135,7 +135,7 @@ class Stage:
         """Return a registered worker."""
         worker = StagedWorker(self.url, self.keys, worker_id, shards=shards, **limits)
         self._workers.append(worker)
-        worker.renew(register=True)
+        await worker.renew(register=True)
         return worker
 
     async def close(self) -> None:
@@ -169,7 +169,7 @@ class Stage:
         """Let `living` take back what `dead` held; returns how many sessions."""
         await self.expire_lease(dead)
         await self.age(living)
-        return living.renew().reclaimed
+        return (await living.renew()).reclaimed
 
     async def session(self, sid: str = SID) -> dict[str, str]:
         found = await self.redis.hgetall(self.keys.session(sid))

@@ -258,7 +258,7 @@ async def test_scripts_are_loaded_anew_when_the_server_forgot_them(stage: Stage,
     await stage.redis.script_flush()
     assert await worker.commit(finish(session)) == ["ok"]
     await stage.redis.script_flush()
-    assert worker.renew().registered
+    assert (await worker.renew()).registered
 
 
 async def test_a_worker_that_is_alone_reclaims_while_it_claims(

@@ -24,8 +24,8 @@ async def test_control_for_a_held_session_is_listed_and_its_holder_hinted_at(
     assert (await other.claim()).verdicts == {"accepted": 1}
     assert [request.kind for request in await worker.store.control_of(SID)] == [kind]
     assert await ears.heard() == [(stage.keys.worker_channel("w1"), SID)]
-    assert worker.renew().hints == [SID], "a lost publish loses no hint"
-    assert worker.renew().hints == [], "a hint is given once"
+    assert (await worker.renew()).hints == [SID], "a lost publish loses no hint"
+    assert (await worker.renew()).hints == [], "a hint is given once"
 
 
 async def test_a_holder_is_told_of_every_session_that_has_control(
@@ -37,7 +37,7 @@ async def test_a_holder_is_told_of_every_session_that_has_control(
     await stage.push("c-1", "alice", "notify")
     await stage.push("c-2", "bob", "notify")
     await other.claim()
-    assert worker.renew().hints == ["support:alice", "support:bob"]
+    assert (await worker.renew()).hints == ["support:alice", "support:bob"]
 
 
 async def test_the_answers_of_commit_and_flush_bring_hints_as_well(

@@ -94,10 +94,10 @@ async def test_renewals_take_the_expiry_off_what_a_worker_holds_for_long(stage: 
     await second_claim(stage, worker)
     seconds, _ = await stage.redis.time()
     await stage.redis.hset(stage.keys.ops("w1"), "persisted", (seconds - 30) * 1000)
-    worker.renew()
+    await worker.renew()
     assert min(await lives(stage)) > 0, "only once a minute"
     await stage.redis.hset(stage.keys.ops("w1"), "persisted", (seconds - 61) * 1000)
-    worker.renew()
+    await worker.renew()
     assert await lives(stage) == [-1, -1, -1]
 
 

@@ -57,7 +57,7 @@ async def test_a_late_worker_begins_nothing(stage: Stage, worker: StagedWorker, 
     session = await asked(stage, worker)
     await stage.reclaim(worker, other)
     assert await begin(worker, session) == "fenced"
-    worker.renew(register=True)
+    await worker.renew(register=True)
     assert await begin(worker, session) == "fenced"
     assert "disposing" not in await stage.session()
 

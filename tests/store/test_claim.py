@@ -70,6 +70,6 @@ async def test_a_full_redis_drains(stage: Stage, worker: StagedWorker, other: St
     await stage.expire_lease(worker)
     await stage.age(other)
     await full.now()
-    assert other.renew().reclaimed == 1
+    assert (await other.renew()).reclaimed == 1
     assert await worker.store.deregister() == 0
     assert (await stage.result("r-1"))["status"] == "completed"

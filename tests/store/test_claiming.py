@@ -120,7 +120,7 @@ async def test_a_repeated_claim_does_not_hand_out_what_somebody_else_holds(
     await worker.claim_one()
     await stage.reclaim(worker, other)
     taken = await other.claim_one()
-    worker.renew(register=True)
+    await worker.renew(register=True)
     assert (await worker.store.admit_and_claim(1, 10, 1)).sessions == []
     assert await other.commit(finish(taken)) == ["ok"]
 

@@ -27,7 +27,7 @@ async def test_a_late_worker_is_fenced(stage: Stage, worker: StagedWorker, other
     await stage.push("r-1")
     late = await worker.claim_one()
     await stage.reclaim(worker, other)
-    worker.renew(register=True)
+    await worker.renew(register=True)
     assert await worker.commit(finish(late)) == ["fenced"], "taken from it, and nobody has claimed it again yet"
     younger = await other.claim_one()
     before = await dump(stage)

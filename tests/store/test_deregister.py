@@ -9,7 +9,7 @@ async def test_a_worker_that_leaves_is_forgotten(stage: Stage, worker: StagedWor
     assert await worker.store.deregister() == 0
     assert await stage.redis.zscore(stage.keys.workers, "w1") is None
     assert await stage.redis.exists(stage.keys.ops("w1"), stage.keys.held("w1")) == 0
-    assert not worker.renew().registered
+    assert not (await worker.renew()).registered
 
 
 async def test_what_it_still_holds_is_given_back_at_once(

@@ -72,7 +72,7 @@ async def test_a_late_worker_sends_nothing(stage: Stage, worker: StagedWorker, o
     await stage.push("r-1")
     session = await worker.claim_one()
     await stage.reclaim(worker, other)
-    worker.renew(register=True)
+    await worker.renew(register=True)
     assert await worker.flush(output(session, **{"r-1/step/1": "a"})) == ["fenced"]
     assert await ears.heard() == []
     assert await stage.outbox() == []

@@ -6,7 +6,7 @@ from tests.store.stage import LEASE_MS, SID, Stage, StagedWorker, finish
 
 
 async def test_registration_begins_a_lease_of_one_lease_from_now(stage: Stage, worker: StagedWorker) -> None:
-    renewal = worker.renew()
+    renewal = await worker.renew()
     assert renewal.registered
     assert await stage.redis.zscore(stage.keys.workers, "w1") == renewal.now_ms + LEASE_MS
     assert await stage.redis.pttl(stage.keys.ops("w1")) > 0
@@ -14,7 +14,7 @@ async def test_registration_begins_a_lease_of_one_lease_from_now(stage: Stage, w
 
 async def test_a_lease_that_is_gone_is_not_begun_anew_by_a_renewal(stage: Stage, worker: StagedWorker) -> None:
     await stage.redis.zrem(stage.keys.workers, "w1")
-    assert not worker.renew().registered
+    assert not (await worker.renew()).registered
     assert await stage.redis.zscore(stage.keys.workers, "w1") is None
 
 
@@ -22,7 +22,7 @@ async def test_a_lease_that_ran_out_but_was_taken_by_nobody_goes_on(stage: Stage
     await stage.push("r-1")
     session = await worker.claim_one()
     await stage.expire_lease(worker)
-    assert worker.renew().registered
+    assert (await worker.renew()).registered
     assert await worker.commit(finish(session)) == ["ok"]
 
 
@@ -33,9 +33,9 @@ async def test_nothing_is_reclaimed_before_one_lease_of_own_continuity(
     await stage.push("r-1")
     await worker.claim_one()
     await stage.expire_lease(worker)
-    assert other.renew().reclaimed == 0
+    assert (await other.renew()).reclaimed == 0
     await stage.age(other)
-    assert other.renew().reclaimed == 1
+    assert (await other.renew()).reclaimed == 1
 
 
 async def test_a_gap_in_the_own_renewals_begins_the_continuity_anew(
@@ -46,8 +46,8 @@ async def test_a_gap_in_the_own_renewals_begins_the_continuity_anew(
     await stage.age(other)
     await stage.expire_lease(other)
     await stage.expire_lease(worker)
-    assert other.renew().reclaimed == 0
-    assert worker.renew().registered
+    assert (await other.renew()).reclaimed == 0
+    assert (await worker.renew()).registered
 
 
 async def test_a_clock_that_was_put_back_begins_the_continuity_anew(
@@ -57,7 +57,7 @@ async def test_a_clock_that_was_put_back_begins_the_continuity_anew(
     await worker.claim_one()
     await stage.age(other)
     await stage.redis.zadd(stage.keys.workers, {"w2": 9e15, "w1": 1})
-    assert other.renew().reclaimed == 0
+    assert (await other.renew()).reclaimed == 0
 
 
 async def test_a_dead_worker_is_taken_whole(stage: Stage, worker: StagedWorker, other: StagedWorker) -> None:
@@ -89,7 +89,7 @@ async def test_what_was_lost_twice_is_a_suspect_and_claimed_one_at_a_time(
     await worker.claim_one()
     await stage.reclaim(worker, other)
     await other.claim_one()
-    worker.renew(register=True)
+    await worker.renew(register=True)
     await stage.reclaim(other, worker)
     assert await stage.names(stage.keys.suspects) == [SID]
     assert (await worker.claim(suspect_slots=0)).sessions == []
@@ -105,7 +105,7 @@ async def test_sessions_lost_together_twice_share_the_blame_and_are_not_charged(
     await worker.claim()
     await stage.reclaim(worker, other)
     await other.claim()
-    worker.renew(register=True)
+    await worker.renew(register=True)
     await stage.reclaim(other, worker)
     assert [(await stage.session(f"support:{client_id}"))["attempts"] for client_id in "ab"] == ["1", "1"]
     (first,) = (await worker.claim()).sessions
@@ -152,8 +152,8 @@ async def test_after_an_outage_too_short_for_its_own_lease_nobody_takes_from_one
     await stage.age(other)
     await hold_back_renewals(stage, other)
     await other.claim()
-    assert other.renew().reclaimed == 0
-    assert worker.renew().registered
+    assert (await other.renew()).reclaimed == 0
+    assert (await worker.renew()).registered
     assert (await stage.session())["status"] == "held"
 
 
@@ -161,7 +161,7 @@ async def test_who_begins_a_lease_anew_holds_nothing_from_before(stage: Stage, w
     await stage.push("r-1")
     await worker.claim_one()
     await stage.redis.zrem(stage.keys.workers, "w1")
-    worker.renew(register=True)
+    await worker.renew(register=True)
     assert await stage.names(stage.keys.held("w1")) == []
     assert await stage.names(stage.keys.ready) == [SID]
 
@@ -169,5 +169,10 @@ async def test_who_begins_a_lease_anew_holds_nothing_from_before(stage: Stage, w
 async def test_who_begins_a_lease_anew_has_no_row_of_renewals_yet(stage: Stage, worker: StagedWorker) -> None:
     await stage.age(worker)
     await stage.redis.zrem(stage.keys.workers, "w1")
-    worker.renew(register=True)
+    await worker.renew(register=True)
     assert int(await stage.redis.hget(stage.keys.ops("w1"), "since") or 0) > 1
+
+
+async def test_a_connection_that_was_cut_while_it_rested_costs_no_renewal(stage: Stage, worker: StagedWorker) -> None:
+    await stage.redis.client_kill_filter(_type="normal", skipme=True)
+    assert (await worker.renew()).registered

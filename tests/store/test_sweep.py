@@ -56,7 +56,7 @@ async def test_while_no_worker_lives_nobody_is_asked_and_the_expiry_stays(
     assert (await stage.session())["status"] == "idle"
     for key in (stage.keys.session(SID), stage.keys.history(SID), stage.keys.outbox(SID)):
         assert await stage.redis.pttl(key) > 0
-    worker.renew()
+    await worker.renew()
     assert await housekeeper.sweep() == 1, "it is still due"
 
 

@@ -1,14 +1,10 @@
-"""The renewal of a worker's lease, over a blocking connection for the heartbeat's own thread."""
+"""The renewal of a worker's lease in one shard, over a connection of its own."""
 
-from typing import Any, NamedTuple, cast
-
-import redis
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
-from redis.retry import Retry
+from typing import NamedTuple
 
 from schemas.keyspace import ShardKeys
-from worker.store.link import tls_options
+from worker.errors import QueueUnavailable
+from worker.store.link import Answer, Link
 from worker.store.script import load
 
 
@@ -22,42 +18,37 @@ class Renewal(NamedTuple):
 
 
 class RenewalLink:
-    """Renews the lease of one worker in one shard; used by one thread."""
+    """Renews the lease of one worker in one shard; used on one event loop."""
 
     def __init__(self, url: str, keys: ShardKeys, worker_id: str, lease_s: float) -> None:
         """Prepare the connection; nothing is opened yet."""
-        timeout_s = max(0.2, min(5.0, lease_s / 4))
-        self._client = redis.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
-            url,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-            retry=Retry(NoBackoff(), 0),
-            **tls_options(url),
-        )
+        self._link = Link(url, timeout_s=max(0.2, min(5.0, lease_s / 4)))
         self._keys = (keys.workers, keys.ops(worker_id), keys.ready, keys.suspects, keys.bell)
-        self._arguments = (keys.base, worker_id, str(int(lease_s * 1000)))
+        self._arguments = (keys.base, worker_id, int(lease_s * 1000))
         #: why the last renewal without an answer had none
         self.fault = ""
 
-    def renew(self, *, register: bool) -> Renewal | None:
+    async def renew(self, *, register: bool) -> Renewal | None:
         """Extend the lease, or begin one; None when Redis did not answer: the lease is as good as it was."""
         try:
-            answer = self._call("1" if register else "0")
-        except (RedisError, OSError) as fault:
-            self.fault = f"{type(fault).__name__}: {fault}"
+            verdict, now_ms, reclaimed, hints = await self._call_again_if_cut(int(register))
+        except QueueUnavailable as fault:
+            self.fault = str(fault)
             return None
-        verdict, now_ms, reclaimed, hints = answer
         return Renewal(verdict == b"ok", int(now_ms), reclaimed, [sid.decode() for sid in hints])
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        await self._link.close()
 
-    def _call(self, register: str) -> list[Any]:
-        script = load("renew")
-        arguments = (*self._keys, *self._arguments, register)
+    async def _call_again_if_cut(self, register: int) -> Answer:
+        # A connection that was cut while it rested shows it only now. A new one tells what is wrong, if anything is.
         try:
-            answer = self._client.evalsha(script.sha, script.keys, *arguments)
-        except NoScriptError:
-            answer = self._client.eval(script.source, script.keys, *arguments)
-        return cast("list[Any]", answer)
+            return await self._call(register)
+        except QueueUnavailable as fault:
+            if isinstance(fault.__cause__, TimeoutError):
+                raise
+            return await self._call(register)
+
+    async def _call(self, register: int) -> Answer:
+        return await self._link.call(load("renew"), *self._keys, *self._arguments, register)
