@@ -7,6 +7,8 @@ from redis._parsers import hiredis as parsers
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import ReadOnlyError, RedisError, ResponseError
 
+from schemas.cluster import ELSEWHERE
+
 Answer = object
 Deliver = Callable[[Answer], None]
 
@@ -48,5 +50,6 @@ class Answers(parsers._AsyncHiredisParser):  # noqa: SLF001 # pyright: ignore[re
 
 def _check(error: RedisError) -> None:
     """Raise an error that is about the connection and not about one command."""
-    if isinstance(error, ReadOnlyError) or not isinstance(error, ResponseError):
+    is_elsewhere = isinstance(error, ReadOnlyError) or str(error).partition(" ")[0] in ELSEWHERE
+    if is_elsewhere or not isinstance(error, ResponseError):
         raise error

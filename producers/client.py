@@ -30,8 +30,9 @@ from schemas.requests import RequestKind
 class Producer(Errands):
     """Sends requests to the workers of a namespace and receives what they publish; use it with `async with`.
 
-    One producer serves thousands of concurrent calls over two connections. It survives reconnects: what was not
-    answered is sent again under the same request id, which the workers run once.
+    One producer serves thousands of concurrent calls over two connections, on a Redis Cluster over one more for each
+    shard. It survives reconnects: what was not answered is sent again under the same request id, which the workers run
+    once.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Producer(Errands):
         """
         check_urls(url, arq_url or url)
         hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))
-        super().__init__(hub, arq_url or url)
+        super().__init__(hub, arq_url)
 
     async def open(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch. `async with` does this."""
@@ -60,7 +61,7 @@ class Producer(Errands):
         return self
 
     async def close(self) -> None:
-        """Close both connections; whoever still waits gets QueueUnavailable. `async with` does this."""
+        """Close all connections; whoever still waits gets QueueUnavailable. `async with` does this."""
         await self._hub.close()
         await self.close_schedule()
 
@@ -71,7 +72,7 @@ class Producer(Errands):
     async def __aexit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close both connections."""
+        """Close all connections."""
         await self.close()
 
     async def execute(
@@ -127,7 +128,7 @@ class Producer(Errands):
         keys = await self._hub.shard_of(client_id)
         parcel = pack_request(keys, client_id, swarm_name, kind, fields)
         sending = Sending(parcel, asyncio.get_running_loop().create_future())
-        await self._hub.commander.carry_out(sending, timeout_s=timeout_s)
+        await self._hub.commanders.of(keys).carry_out(sending, timeout_s=timeout_s)
         return parcel.request_id
 
     async def result(self, request_id: str, *, client_id: str | None = None, timeout_s: float = 30.0) -> Reply:
@@ -139,14 +140,14 @@ class Producer(Errands):
             raise InvalidRequest("request_id must have 1 to 128 characters of A-Z a-z 0-9 _ . : -")
         hub = self._hub
         if client_id is None:
-            return await wait_for_result(hub.commander, hub.shards, request_id, timeout_s)
+            return await wait_for_result(hub.commanders, hub.shards, request_id, timeout_s)
         check_client_id(client_id)
         of_client = client_id
 
         async def shard() -> tuple[ShardKeys, ...]:
             return (await hub.shard_of(of_client),)
 
-        return await wait_for_result(hub.commander, shard, request_id, timeout_s)
+        return await wait_for_result(hub.commanders, shard, request_id, timeout_s)
 
     def stream(self, client_id: str, swarm_name: str, *, after: Resume = None) -> Stream:
         """Follow a session: emits, notifies, replies and deltas, in order, without gap or double.
@@ -159,7 +160,7 @@ class Producer(Errands):
         check_swarm_name(swarm_name)
         hub = self._hub
         keys = hub.namespace.keys_of(client_id)
-        stream = Stream(hub.subscription, hub.commander, keys, sid_of(swarm_name, client_id), after=after)
+        stream = Stream(hub.subscription, hub.commanders, keys, sid_of(swarm_name, client_id), after=after)
         hub.follow(stream, client_id)
         return stream
 

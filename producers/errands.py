@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 class Errands:
     """The side of a producer that arq carries; `Producer` is the whole."""
 
-    def __init__(self, hub: Hub, arq_url: str) -> None:
+    def __init__(self, hub: Hub, arq_url: str | None) -> None:
         self._hub = hub
         # Not kept as text: whoever shows a producer must not show the password in the URL.
-        self._arq_url = lambda: arq_url
+        self._arq_url = lambda: arq_url or hub.address.url
+        self._has_own_arq = arq_url not in (None, hub.address.url)
         self._arq: Schedule | None = None
 
     async def send_later(
@@ -100,6 +101,9 @@ class Errands:
             await self._arq.close()
 
     def _schedule(self) -> "Schedule":
+        if self._hub.address.nodes.is_cluster and not self._has_own_arq:
+            where = "its single server as `arq_url`, or in SWARMLINE_ARQ_REDIS_URL for the command line"
+            raise InvalidRequest(f"housekeeping does not run on a Redis Cluster: name {where}")
         if self._arq is None:
             from producers.scheduling import Schedule  # noqa: PLC0415 - arq is loaded only by who needs it
 

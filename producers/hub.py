@@ -1,4 +1,4 @@
-"""The two connections of a producer and what hangs on them: the namespace, and the desk where replies arrive."""
+"""The connections of a producer and what hangs on them: the namespace, and the desk where replies arrive."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ import weakref
 from typing import Self
 
 from producers.clock import sleep
-from producers.commander import Commander
+from producers.commanders import Commanders
 from producers.errors import ProtocolMismatch, QueueUnavailable
 from producers.line import Address
 from producers.listening import Consumer
@@ -22,16 +22,16 @@ class Hub:
     def __init__(self, address: Address, namespace: Namespace) -> None:
         self.address = address
         self.namespace = namespace
-        self.commander = Commander(address)
+        self.commanders = Commanders(address, namespace.name)
         self.subscription = Subscription(address)
-        self.desk = ReplyDesk(self.commander)
+        self.desk = ReplyDesk(self.commanders)
         #: who listens where it may be the wrong shard, until a worker has made the namespace; and their client ids
         self._unsettled: list[tuple[weakref.ref[Consumer[object]], str]] = []
         self._settling: asyncio.Task[None] | None = None
 
     async def open(self) -> Self:
         """Connect; raise QueueUnavailable, ProtocolMismatch."""
-        self.commander.open()
+        self.commanders.open()
         self.subscription.open()
         try:
             await self._settle()
@@ -41,13 +41,13 @@ class Hub:
         return self
 
     async def close(self) -> None:
-        """Close both connections; whoever still waits gets QueueUnavailable."""
+        """Close all connections; whoever still waits gets QueueUnavailable."""
         if self._settling is not None:
             self._settling.cancel()
             await asyncio.wait((self._settling,))
         self.desk.close()
         await self.subscription.close()
-        await self.commander.close()
+        await self.commanders.close()
 
     async def shards(self) -> tuple[ShardKeys, ...]:
         """Return the keys of all shards, as far as known; raise ProtocolMismatch."""
@@ -86,13 +86,13 @@ class Hub:
 
     async def _look_again(self) -> None:
         # An outage must not fail a call here: the call has a time-out of its own, and the shards known so far
-        if self.namespace.is_due(asyncio.get_running_loop().time()) and self.commander.is_connected:
+        if self.namespace.is_due(asyncio.get_running_loop().time()) and self.commanders.first.is_connected:
             with contextlib.suppress(QueueUnavailable):
                 await self._settle()
 
     async def _settle(self) -> None:
         timeout_s = self.address.connect_timeout_s
-        await self.namespace.read(self.commander, timeout_s=timeout_s)
+        await self.namespace.read(self.commanders.first, timeout_s=timeout_s)
         try:
             async with asyncio.timeout(timeout_s):
                 # before the first request: a reply could come before we listen

@@ -3,21 +3,26 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, Self, cast
 
 import hiredis
-from redis.asyncio.connection import Connection, UnixDomainSocketConnection, parse_url
+from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, ReadOnlyError, RedisError
+from redis.exceptions import AuthenticationError, AuthorizationError, ReadOnlyError, RedisError
 
 from producers.answers import Answers, Deliver
 from producers.clock import pause_after, sleep
 from producers.errors import InvalidRequest
+from producers.node import NodeConnection, TlsNodeConnection
+from schemas.cluster import Nodes
 
 #: probes after 15 s of silence, then every 5 s; a peer is given up after three
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 15, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
+
+#: of who we are, and of what we may do
+_REFUSALS: Final = (AuthenticationError, AuthorizationError)
 
 _UNREADABLE: Final = "the URL must begin with redis://, rediss:// or unix://; port and database must be numbers"
 
@@ -72,7 +77,7 @@ class Line:
             if isinstance(fault, RedisError | OSError | TimeoutError):
                 reason = str(fault) or f"no connection within {timeout_s:g} s"
                 # over a unix socket redis-py wraps a refused password once more
-                hopeless = isinstance(fault, AuthenticationError) or isinstance(fault.__cause__, AuthenticationError)
+                hopeless = any(isinstance(one, _REFUSALS) for one in (fault, fault.__cause__))
                 if _BAD_CERTIFICATE in reason:
                     hopeless, reason = True, f"{reason}: {_TRUST}"
                 raise LineLost(reason, hopeless=hopeless) from None
@@ -112,6 +117,10 @@ class Address:
     connect_timeout_s: float = 5.0
     #: an answer, or any sign of life of a subscription, must come within one to two times this
     answer_timeout_s: float = 5.0
+    #: on a Redis Cluster the node that serves this slot is meant; without one, any node
+    slot: int | None = None
+    #: what is known of the servers there; those made with `at` share it
+    nodes: Nodes = field(default_factory=Nodes, compare=False)
 
     def __post_init__(self) -> None:
         try:
@@ -122,6 +131,10 @@ class Address:
         except (TypeError, RedisError) as fault:
             raise InvalidRequest(f"the URL has an option that no connection takes: {fault}") from None
 
+    def at(self, slot: int) -> "Address":
+        """Return the address of the node that serves a slot, should this be a Redis Cluster."""
+        return replace(self, slot=slot)
+
     async def connect(self) -> Line:
         """Return an open line; raise LineLost."""
         answers = Answers()
@@ -129,15 +142,18 @@ class Address:
 
     def _new_connection(self, answers: Answers) -> _Connection:
         options: dict[str, object] = {**tls_options(self.url), **parse_url(self.url)}
-        make = cast("Callable[..., _Connection]", options.pop("connection_class", Connection))
+        kind = options.pop("connection_class", None)
         # The wait for an answer is limited by us, per batch: redis-py's socket_timeout starts a timer for each answer
         # and a task for each write, which would double the cost of a request.
         options |= {"socket_timeout": None, "socket_connect_timeout": self.connect_timeout_s}
         options |= {"retry": Retry(NoBackoff(), 0), "health_check_interval": 0, "protocol": 2}
         options |= {"lib_name": None, "lib_version": None, "decode_responses": False}
-        if make is not UnixDomainSocketConnection:
-            options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
         options["parser_class"] = answers.serve
+        if kind is UnixDomainSocketConnection:
+            return cast("Callable[..., _Connection]", kind)(**options)
+        options |= {"socket_keepalive": True, "socket_keepalive_options": _keepalive_options()}
+        options |= {"slot": self.slot, "nodes": self.nodes}
+        make = cast("Callable[..., _Connection]", TlsNodeConnection if kind is SSLConnection else NodeConnection)
         return make(**options)
 
 

@@ -6,7 +6,8 @@ from typing import Final, cast
 from uuid import uuid4
 
 from producers.answers import Answer
-from producers.commander import Command, Commander
+from producers.commander import Command
+from producers.commanders import Commanders
 from producers.errors import InvalidRequest, ProtocolMismatch, QueueUnavailable
 from producers.letterhead import Letterhead
 from producers.line import pack
@@ -86,8 +87,8 @@ class ExpectedReply(Sending):
 class ReplyDesk:
     """Matches what the reply channels and result keys carry with who waits for it."""
 
-    def __init__(self, commander: Commander) -> None:
-        self._commander = commander
+    def __init__(self, commanders: Commanders) -> None:
+        self._commanders = commanders
         self._expected: dict[str, ExpectedReply] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._look_at = float("inf")
@@ -127,7 +128,7 @@ class ReplyDesk:
             return None
         if expected.poll_at < self._look_at or expected.deadline < self._look_at:
             self._look_again_at(min(expected.deadline, expected.poll_at))
-        self._commander.submit(expected)
+        self._commanders.of(parcel.keys).submit(expected)
         return expected
 
     def forget(self, expected: ExpectedReply) -> None:
@@ -194,19 +195,19 @@ class ReplyDesk:
 
     def _read_results(self, due: list[ExpectedReply]) -> None:
         now = asyncio.get_running_loop().time()
-        keys_by_shard: dict[int, list[str]] = {}
+        names_by_shard: dict[ShardKeys, list[str]] = {}
         for expected in due:
             expected.poll_at = now + min(max(FIRST_POLL_S, (now - expected.added_at) / 2), LONGEST_POLL_S)
             keys = expected.parcel.keys
-            keys_by_shard.setdefault(keys.shard, []).append(keys.result(expected.parcel.request_id))
-        for keys_of_shard in keys_by_shard.values():
-            for start in range(0, len(keys_of_shard), _POLL_BATCH):
-                self._read(keys_of_shard[start : start + _POLL_BATCH])
+            names_by_shard.setdefault(keys, []).append(keys.result(expected.parcel.request_id))
+        for keys, names in names_by_shard.items():
+            for start in range(0, len(names), _POLL_BATCH):
+                self._read(keys, names[start : start + _POLL_BATCH])
 
-    def _read(self, keys: list[str]) -> None:
+    def _read(self, keys: ShardKeys, names: list[str]) -> None:
         found: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         found.add_done_callback(self._take_results)
-        self._commander.submit(Command(pack(("MGET", *keys)), found))
+        self._commanders.of(keys).submit(Command(pack(("MGET", *names)), found))
 
     def _take_results(self, found: "asyncio.Future[Answer]") -> None:
         if found.cancelled() or found.exception() is not None:

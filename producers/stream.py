@@ -4,7 +4,7 @@ import re
 from collections import deque
 from typing import Final, cast
 
-from producers.commander import Commander
+from producers.commanders import Commanders
 from producers.errors import InvalidRequest
 from producers.listening import Consumer, Gap
 from producers.subscription import Subscription
@@ -28,12 +28,13 @@ class Stream(Consumer[AnyItem]):
     """
 
     def __init__(
-        self, subscription: Subscription, commander: Commander, keys: ShardKeys, sid: str, *, after: Resume = None
+        self, subscription: Subscription, commanders: Commanders, keys: ShardKeys, sid: str, *, after: Resume = None
     ) -> None:
         self._is_live_only = after == "$"
         self._last_seq = after if isinstance(after, int) else 0
         self._start = _start_of(after)
-        self._commander = commander
+        self._commanders = commanders
+        self._keys = keys
         self._sid = sid
         self._outbox = keys.outbox(sid)
         self._ready: deque[AnyItem] = deque()
@@ -41,6 +42,7 @@ class Stream(Consumer[AnyItem]):
 
     def channel_in(self, keys: ShardKeys) -> str:
         """Return the channel of the session in a shard; its outbox is read there too from now on."""
+        self._keys = keys
         self._outbox = keys.outbox(self._sid)
         return keys.client_channel(self._sid)
 
@@ -92,7 +94,7 @@ class Stream(Consumer[AnyItem]):
         self._is_live_only = False
 
     async def _call(self, *arguments: str | int) -> list[tuple[bytes, list[bytes]]]:
-        answer = await self._commander.call(*arguments, timeout_s=None)
+        answer = await self._commanders.of(self._keys).call(*arguments, timeout_s=None)
         return cast("list[tuple[bytes, list[bytes]]]", answer)
 
 

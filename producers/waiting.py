@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from producers.clock import sleep
-from producers.commander import Commander
+from producers.commanders import Commanders
 from producers.errors import QueueUnavailable, ReplyTimeout
 from producers.hub import Hub
 from producers.packing import Parcel
@@ -22,7 +22,7 @@ _LOOK_GROWTH: Final = 1.5
 
 
 async def wait_for_result(
-    commander: Commander, shards: Callable[[], Awaitable[Iterable[ShardKeys]]], request_id: str, timeout_s: float
+    commanders: Commanders, shards: Callable[[], Awaitable[Iterable[ShardKeys]]], request_id: str, timeout_s: float
 ) -> Reply:
     """Look at the result key of a request until the reply is there; raise ReplyTimeout.
 
@@ -34,12 +34,12 @@ async def wait_for_result(
     while (left_s := deadline - loop.time()) > 0:
         # an outage is no answer yet
         with contextlib.suppress(QueueUnavailable):
-            found = await find_result(commander, await shards(), request_id, timeout_s=left_s)
+            found = await find_result(commanders, await shards(), request_id, timeout_s=left_s)
             if isinstance(found, Reply):
                 return found
         await sleep(min(pause_s, max(0.0, deadline - loop.time())))
         pause_s = min(pause_s * _LOOK_GROWTH, _LONGEST_LOOK_S)
-    return await _overdue(commander, await shards(), request_id, timeout_s)
+    return await _overdue(commanders, await shards(), request_id, timeout_s)
 
 
 async def share_result(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
@@ -48,19 +48,21 @@ async def share_result(hub: Hub, parcel: Parcel, timeout_s: float) -> Reply:
     async def shard() -> tuple[ShardKeys, ...]:
         return (parcel.keys,)
 
-    return await wait_for_result(hub.commander, shard, parcel.request_id, timeout_s)
+    return await wait_for_result(hub.commanders, shard, parcel.request_id, timeout_s)
 
 
 async def give_up(hub: Hub, expected: ExpectedReply, timeout_s: float) -> Reply:
     """Tell where a request is whose time is over: raise ReplyTimeout, QueueUnavailable, or return a reply come late."""
     if not expected.is_added:
-        reason = f"Redis did not confirm the request within {timeout_s:g} s: {hub.commander.state}"
+        reason = (
+            f"Redis did not confirm the request within {timeout_s:g} s: {hub.commanders.of(expected.parcel.keys).state}"
+        )
         raise expected.fault(reason, is_unsure=expected.times_sent > 0)
-    return await _overdue(hub.commander, (expected.parcel.keys,), expected.parcel.request_id, timeout_s)
+    return await _overdue(hub.commanders, (expected.parcel.keys,), expected.parcel.request_id, timeout_s)
 
 
-async def _overdue(commander: Commander, shards: Iterable[ShardKeys], request_id: str, timeout_s: float) -> Reply:
-    found = await locate(commander, shards, request_id)
+async def _overdue(commanders: Commanders, shards: Iterable[ShardKeys], request_id: str, timeout_s: float) -> Reply:
+    found = await locate(commanders, shards, request_id)
     if isinstance(found, Whereabouts):
         raise ReplyTimeout(request_id, timeout_s, state=found.state, where=found.where, holder=found.holder)
     return found

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, cast
 
-from producers.commander import Commander
+from producers.commanders import Commanders
 from producers.errors import QueueUnavailable
 from schemas.errors import BadItem
 from schemas.keyspace import ShardKeys, sid_of
@@ -25,10 +25,10 @@ class Whereabouts:
 
 
 async def find_result(
-    commander: Commander, shards: Iterable[ShardKeys], request_id: str, *, timeout_s: float
+    commanders: Commanders, shards: Iterable[ShardKeys], request_id: str, *, timeout_s: float
 ) -> Reply | Accepted | None:
     """Return the terminal reply or the marker of a request, from whichever shard has it; raise QueueUnavailable."""
-    look_ups = (commander.call("GET", keys.result(request_id), timeout_s=timeout_s) for keys in shards)
+    look_ups = (commanders.of(keys).call("GET", keys.result(request_id), timeout_s=timeout_s) for keys in shards)
     for raw in await asyncio.gather(*look_ups):
         if raw is not None:
             try:
@@ -38,23 +38,26 @@ async def find_result(
     return None
 
 
-async def locate(commander: Commander, shards: Iterable[ShardKeys], request_id: str) -> Reply | Whereabouts:
+async def locate(commanders: Commanders, shards: Iterable[ShardKeys], request_id: str) -> Reply | Whereabouts:
     """Return where a request is, or its reply if that has come in the meantime; never raises."""
     shards = tuple(shards)
     try:
-        result = await find_result(commander, shards, request_id, timeout_s=_LOOK_UP_S)
+        result = await find_result(commanders, shards, request_id, timeout_s=_LOOK_UP_S)
         if isinstance(result, Reply):
             return result
         if result is None:
             return Whereabouts("unknown", "no worker has accepted it so far (does one run for this namespace?)")
-        return await _locate_session(commander, shards, result)
+        return await _locate_session(commanders, shards, result)
     except QueueUnavailable as fault:
         return Whereabouts("unknown", f"Redis could not be asked where it is: {fault}")
 
 
-async def _locate_session(commander: Commander, shards: tuple[ShardKeys, ...], marker: Accepted) -> Whereabouts:
+async def _locate_session(commanders: Commanders, shards: tuple[ShardKeys, ...], marker: Accepted) -> Whereabouts:
     sid = sid_of(marker.swarm_name, marker.client_id)
-    looks = (commander.call("HMGET", keys.session(sid), "status", "holder", timeout_s=_LOOK_UP_S) for keys in shards)
+    looks = (
+        commanders.of(keys).call("HMGET", keys.session(sid), "status", "holder", timeout_s=_LOOK_UP_S)
+        for keys in shards
+    )
     for answer in await asyncio.gather(*looks):
         status, holder = (raw.decode() if raw else "" for raw in cast("list[bytes | None]", answer))
         if holder and status in ("held", "disposing"):

@@ -6,6 +6,8 @@ scripts get the same spelling: `lua_prelude` turns this module into local variab
 
 from dataclasses import dataclass
 
+from schemas.cluster import slot_of
+
 DEFAULT_NAMESPACE = "swarmline"
 
 #: keys and channels that exist once per shard: attribute -> what follows `<ns>:{k}:`
@@ -114,6 +116,11 @@ class ShardKeys:
     def base(self) -> str:
         """Return what every name of this shard begins with."""
         return f"{self.namespace}:{{{self.shard}}}:"
+
+    @property
+    def slot(self) -> int:
+        """Return the slot of a Redis Cluster in which the whole shard lives."""
+        return slot_of(self.base)
 
     @property
     def swarms(self) -> str:
