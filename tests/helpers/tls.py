@@ -35,7 +35,9 @@ class TlsServer:
 
 
 @contextmanager
-def tls_server(directory: Path, *, demand_client_certificate: bool = False) -> Iterator[TlsServer]:
+def tls_server(
+    directory: Path, *, demand_client_certificate: bool = False, options: tuple[str, ...] = ()
+) -> Iterator[TlsServer]:
     """Run a server with a certificate for `localhost` (and for no other name); skips where there is none with TLS."""
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server on this machine; the embedded Valkey is built without TLS")
@@ -46,7 +48,7 @@ def tls_server(directory: Path, *, demand_client_certificate: bool = False) -> I
     authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(files["server"])
     authority.issue_cert("worker").private_key_and_cert_chain_pem.write_to_path(files["client"])
     port = free_port()
-    options = ("--tls-port", str(port), "--tls-auth-clients", "yes" if demand_client_certificate else "no")
+    options += ("--tls-port", str(port), "--tls-auth-clients", "yes" if demand_client_certificate else "no")
     options += ("--tls-cert-file", str(files["server"]), "--tls-key-file", str(files["server"]))
     options += ("--tls-ca-cert-file", str(files["ca"]))
     with Server(kind="redis", options=options) as server:

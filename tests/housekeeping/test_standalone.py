@@ -101,6 +101,15 @@ async def test_arqs_own_command_does_not_wait_for_a_redis_that_was_never_there(s
     assert process.returncode == 1
 
 
+async def test_on_a_node_of_a_cluster_it_says_what_to_set(
+    tmp_path: Path, start_server: StartServer, start: Start
+) -> None:
+    node = start_server(options=("--cluster-enabled", "yes"))
+    process = start({"SWARMLINE_REDIS_URL": node.url, "SWARMLINE_METRICS_PORT": "-1"})
+    await eventually(lambda: process.poll() is not None, within_s=30)
+    assert "SWARMLINE_ARQ_REDIS_URL" in (tmp_path / "log").read_text()
+
+
 def test_importing_the_package_reads_no_environment() -> None:
     environment = clean_environment({"SWARMLINE_SHARDS": "none"})
     code = "import worker.housekeeping, worker.housekeeping.chores"

@@ -99,6 +99,11 @@ def test_no_role_reaches_beyond_the_namespace(roles: Roles, role: str) -> None:
     assert [command for command in (*OF_THE_SERVER, *ABROAD) if roles.may(role, *command.split())] == []
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_may_ask_a_cluster_for_its_nodes(roles: Roles, role: str) -> None:
+    assert roles.may(role, "CLUSTER", "SLOTS")
+
+
 @pytest.mark.parametrize("role", ["producer", "observer"])
 @pytest.mark.parametrize("command", ["EVAL return 0", "EVALSHA 0 0", "SCAN 0", "SCRIPT LOAD x", "FCALL f 0"])
 def test_who_only_sends_or_looks_runs_no_scripts_and_finds_no_keys(roles: Roles, role: str, command: str) -> None:

@@ -1,4 +1,4 @@
-"""What verbs share that look into Redis: one connection, rows as a table or as JSON."""
+"""What verbs share that look into Redis: connections, rows as a table or as JSON."""
 
 import asyncio
 import json
@@ -9,8 +9,8 @@ from typing import TypeVar
 import typer
 
 from worker.cli.errors import advising
-from worker.settings import Settings, load_settings
-from worker.store.link import Link
+from worker.settings import load_settings
+from worker.store.links import Links
 from worker.top.words import printable
 
 T = TypeVar("T")
@@ -19,19 +19,19 @@ T = TypeVar("T")
 Row = Mapping[str, object]
 
 
-def asked(ask: Callable[[Link, Settings], Awaitable[T]], *, redis_url: str | None, namespace: str | None) -> T:
-    """Return what `ask` finds over a connection of its own; raises ConfigurationError, QueueUnavailable."""
+def asked(ask: Callable[[Links], Awaitable[T]], *, redis_url: str | None, namespace: str | None) -> T:
+    """Return what `ask` finds over connections of its own; raises ConfigurationError, QueueUnavailable."""
     settings = load_settings({"redis_url": redis_url, "namespace": namespace})
 
-    async def over_a_link() -> T:
-        link = Link(settings.redis_url.get_secret_value())
+    async def over_links() -> T:
+        links = Links(settings.redis_url.get_secret_value(), settings.namespace)
         try:
-            return await ask(link, settings)
+            return await ask(links)
         finally:
-            await link.close()
+            await links.close()
 
     with advising("admin"):
-        return asyncio.run(over_a_link())
+        return asyncio.run(over_links())
 
 
 def moment(at_ms: int) -> str:

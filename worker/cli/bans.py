@@ -13,7 +13,7 @@ from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
 from worker.cli.send import show
 from worker.settings import Settings, load_settings
-from worker.store.link import Link
+from worker.store.links import Links
 from worker.store.sessions import Sessions
 
 bans = typer.Typer(help="Clients that a policy bans: list (also without a verb), add, remove.")
@@ -45,8 +45,8 @@ def _list_by_default(
 def ls(*, count: Count = 100, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
     """List who is banned where, by which policy."""
 
-    async def listed(link: Link, settings: Settings) -> list[Row]:
-        found = [ban async for ban in Sessions(link, settings.namespace).bans(at_most=count)]
+    async def listed(links: Links) -> list[Row]:
+        found = [ban async for ban in Sessions(links).bans(at_most=count)]
         return [dict(zip(("client", "swarm", "policy"), _parts(ban), strict=True)) for ban in found]
 
     print_rows(asked(listed, redis_url=redis_url, namespace=namespace), as_json=as_json, empty="nobody is banned")

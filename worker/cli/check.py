@@ -14,7 +14,7 @@ from worker.cli.options import AsJson, Namespace
 from worker.errors import ConfigurationError, ProtocolMismatch, QueueUnavailable
 from worker.settings import Settings, load_settings
 from worker.store.link import Link
-from worker.store.setup import shard_count
+from worker.store.links import Links
 
 TIMEOUT_S = 3.0
 #: an address to listen on -> the address to ask
@@ -75,20 +75,21 @@ def _host_and_port(url: str) -> tuple[str, int]:
 
 async def ask_redis(url: str, namespace: str) -> tuple[bool, str]:
     """Return whether at least one worker has a lease in every shard, and how many do."""
-    link = Link(url, timeout_s=TIMEOUT_S)
+    links = Links(url, namespace, timeout_s=TIMEOUT_S)
     try:
-        live = await _workers_live(link, namespace)
+        live = await _workers_live(links)
     except QueueUnavailable as error:
         return False, f"Redis does not answer: {error}"
     except ProtocolMismatch as error:
         return False, str(error)
     finally:
-        await link.close()
+        await links.close()
     return live > 0, f"{live} {'worker' if live == 1 else 'workers'} live in namespace {namespace}"
 
 
-async def _workers_live(link: Link, namespace: str) -> int:
-    shards = await shard_count(link, namespace)
-    now_ms = await link.now_ms()
-    keys = [ShardKeys(namespace, shard).workers for shard in range(shards)]
-    return min([await link.command("ZCOUNT", key, now_ms, "+inf") for key in keys], default=0)
+async def _workers_live(links: Links) -> int:
+    return min([await _live_in(links.of(keys), keys) for keys in await links.shards()], default=0)
+
+
+async def _live_in(link: Link, keys: ShardKeys) -> int:
+    return await link.command("ZCOUNT", keys.workers, await link.now_ms(), "+inf")

@@ -18,7 +18,7 @@ from worker.cli.progress import with_bar
 from worker.errors import EXIT_USAGE
 from worker.settings import Settings, load_settings
 from worker.store.dead_letters import Buried, Graveyard
-from worker.store.link import Link
+from worker.store.links import Links
 from worker.top.words import printable
 
 dead = typer.Typer(help="Requests that were given up: count, list, show, send again, drop.", no_args_is_help=True)
@@ -203,8 +203,8 @@ def drop(
 def _with_graveyard(redis_url: str | None, namespace: str | None, work: Callable[[Graveyard], Awaitable[_T]]) -> _T:
     """Run `work` on the dead letters that options and environment name; `QueueUnavailable` ends the command with 69."""
 
-    async def worked(link: Link, settings: Settings) -> _T:
-        return await work(Graveyard(link, settings.namespace))
+    async def worked(links: Links) -> _T:
+        return await work(Graveyard(links))
 
     return asked(worked, redis_url=redis_url, namespace=namespace)
 

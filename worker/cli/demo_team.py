@@ -14,7 +14,7 @@ from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from worker.clock import monotonic, sleep
 from worker.embedded import EmbeddedServer
 from worker.embedded.child import Child
-from worker.store.link import Link
+from worker.store.links import Links
 
 WORKERS = 2
 SHOWN_OF_ID = 8
@@ -63,7 +63,7 @@ class Team:
 
     place: Place
     members: list[Member]
-    link: Link
+    links: Links
     lost: list[Member] = field(default_factory=list[Member])
 
     async def kill_holder(self, swarm_name: str, client_id: str, running: asyncio.Task[object]) -> Member | None:
@@ -81,7 +81,7 @@ class Team:
 
     async def _holds(self, member: Member, sid: str) -> bool:
         keys = ShardKeys(self.place.namespace, 0)
-        return bool(await self.link.command("SISMEMBER", keys.held(member.worker_id), sid))
+        return bool(await self.links.of(keys).command("SISMEMBER", keys.held(member.worker_id), sid))
 
 
 @asynccontextmanager
@@ -96,13 +96,13 @@ async def assembled(app: str, place: Place | None = None) -> AsyncGenerator[Team
             server = stack.enter_context(EmbeddedServer())
             place = Place(server.url, DEFAULT_NAMESPACE, f"{server.binary.name} on a private socket")
         logs = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swarmline-demo-")))
-        link = Link(place.url)
-        stack.push_async_callback(link.close)
-        await link.command("PING")
+        links = Links(place.url, place.namespace)
+        stack.push_async_callback(links.close)
+        await links.meta.command("PING")
         members = await asyncio.gather(*[_start(app, place, logs / f"worker-{n}.log") for n in range(WORKERS)])
         for member in members:
             stack.push_async_callback(member.child.end, SIGTERM)
-        yield Team(place, list(members), link)
+        yield Team(place, list(members), links)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from worker.settings import Settings, load_settings
 from worker.store.checkup import Finding, Verdict, faults_of
 from worker.store.figures import figures_of
 from worker.store.link import Link
+from worker.store.links import Links
 from worker.store.setup import look_over
 
 TIMEOUT_S = 5.0
@@ -61,19 +62,19 @@ async def _ask(settings: Settings) -> list[Finding]:
     url = settings.redis_url.get_secret_value()
     arq_url = settings.housekeeping_url if settings.housekeeping else None
     findings = [transport(url)]
-    link = Link(url, timeout_s=TIMEOUT_S)
+    links = Links(url, settings.namespace, timeout_s=TIMEOUT_S)
     try:
         looked_over = await look_over(url, demands_of(settings), housekeeping_url=arq_url)
-        findings += [await _connection(link), *looked_over]
+        findings += [await _connection(links.meta), *looked_over]
         if not faults_of(findings, strict=False):
-            findings.append(await _workers(link, settings))
+            findings.append(await _workers(links, settings))
     except ConfigurationError as error:
         findings.append(Finding("connection", Verdict.FAIL, str(error).removeprefix("connection: ")))
     except QueueUnavailable as error:
         remedy = "start Redis, or correct SWARMLINE_REDIS_URL: address, database, user, password, certificates"
         findings.append(Finding("connection", Verdict.FAIL, f"{redact_url(url)}: {error}", remedy))
     finally:
-        await link.close()
+        await links.close()
     return findings
 
 
@@ -114,9 +115,9 @@ async def _connection(link: Link) -> Finding:
     return Finding("connection", Verdict.OK, f"answers in {(monotonic() - asked_at) * 1000:.1f} ms")
 
 
-async def _workers(link: Link, settings: Settings) -> Finding:
+async def _workers(links: Links, settings: Settings) -> Finding:
     shards = [ShardKeys(settings.namespace, shard) for shard in range(settings.shards)]
-    samples = [await figures_of(link, keys) for keys in shards]
+    samples = [await figures_of(links.of(keys), keys) for keys in shards]
     live = min(sample.workers_live for sample in samples)
     if live:
         return Finding("workers", Verdict.OK, f"{live} live")

@@ -6,10 +6,9 @@ from schemas.keyspace import ShardKeys
 from worker.cli.asking import Row, asked, print_rows
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.workers import NOBODY
-from worker.settings import Settings
 from worker.store.figures import figures_of
 from worker.store.link import Link
-from worker.store.sessions import Sessions
+from worker.store.links import Links
 
 #: figure of a sample -> its column
 COLUMNS = {
@@ -30,9 +29,8 @@ def queues(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: 
     print_rows(rows, as_json=as_json, empty="no shards", above="" if all(row["workers"] for row in rows) else NOBODY)
 
 
-async def _rows(link: Link, settings: Settings) -> list[Row]:
-    shards = await Sessions(link, settings.namespace).shards()
-    return [await _row(link, keys) for keys in shards]
+async def _rows(links: Links) -> list[Row]:
+    return [await _row(links.of(keys), keys) for keys in await links.shards()]
 
 
 async def _row(link: Link, keys: ShardKeys) -> Row:

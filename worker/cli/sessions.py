@@ -14,8 +14,8 @@ from worker.cli.errors import told_plainly
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.cli.producing import producer_of
 from worker.cli.send import show as show_reply
-from worker.settings import Settings, load_settings
-from worker.store.link import Link
+from worker.settings import load_settings
+from worker.store.links import Links
 from worker.store.sessions import SessionRow, Sessions
 from worker.top.words import compact, printable
 
@@ -53,8 +53,8 @@ def ls(
         raise typer.BadParameter(f"--status {status}: should be one of {', '.join(STATUSES)}")
     _check_names(client, swarm)
 
-    async def listed(link: Link, settings: Settings) -> list[Row]:
-        found, rows = Sessions(link, settings.namespace), dict[tuple[str, str], Row]()
+    async def listed(links: Links) -> list[Row]:
+        found, rows = Sessions(links), dict[tuple[str, str], Row]()
         async for keys, sid in found.sids(swarm=swarm, client=client):
             row = await found.row(keys, sid)
             if row is not None and status in (None, row.status):
@@ -80,8 +80,8 @@ def show(
     """Show one session: what it does now, its state, its newest records and what waits in it, contents included."""
     _check_names(client, swarm)
 
-    async def found(link: Link, settings: Settings) -> dict[str, JsonValue] | None:
-        sessions = Sessions(link, settings.namespace)
+    async def found(links: Links) -> dict[str, JsonValue] | None:
+        sessions = Sessions(links)
         session = await sessions.export(client, swarm)
         return session and {**await _now(sessions, session), **session}
 
@@ -169,14 +169,15 @@ async def _now(sessions: Sessions, session: dict[str, JsonValue]) -> dict[str, J
     if not requests:
         return {"now": f"{session['status']}: nothing waits in it", "steps": []}
     head, behind = requests[0], len(requests) - 1
-    age_s = (await sessions.now_ms() - cast("int", head["acceptedAtMs"])) / 1000
+    names = str(session["clientId"]), str(session["swarmName"])
+    now_ms = await sessions.now_ms(await sessions.home(names[0]))
+    age_s = (now_ms - cast("int", head["acceptedAtMs"])) / 1000
     what = f"{head['kind']} {head['requestId']}, accepted {age_s:.1f} s ago, try {session['attempts']}"
     doing = {
         "held": f"worker {session['holder']} runs {what}",
         "ready": f"waits for a worker that serves its swarm: {what}",
         "delayed": f"waits until a retry is due: {what}",
     }.get(str(session["status"]), f"{session['status']}: {what}")
-    names = str(session["clientId"]), str(session["swarmName"])
     steps = await sessions.steps(*names, str(head["requestId"]))
     return {"now": f"{doing}; {behind} more wait behind it", "steps": cast("list[JsonValue]", steps)}
 

@@ -10,8 +10,7 @@ from worker.cli.asking import Row, asked, print_rows
 from worker.cli.options import AsJson, Namespace, RedisUrl
 from worker.clock import monotonic, sleep
 from worker.errors import EXIT_DRAIN_TIMEOUT, SwarmlineError
-from worker.settings import Settings
-from worker.store.link import Link
+from worker.store.links import Links
 from worker.store.sessions import Sessions
 from worker.store.workers import Workers
 
@@ -29,7 +28,7 @@ TimeoutS = Annotated[float, typer.Option("--timeout-s", help="How long to wait u
 def ls(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJson = False) -> None:
     """List the workers: is the lease live, what is left of it in the worst shard, how many sessions are held in all."""
 
-    async def listed(link: Link, settings: Settings) -> list[Row]:
+    async def listed(links: Links) -> list[Row]:
         return [
             {
                 "worker": worker.worker_id,
@@ -38,7 +37,7 @@ def ls(*, redis_url: RedisUrl = None, namespace: Namespace = None, as_json: AsJs
                 "held": worker.held,
                 "shards": worker.shards,
             }
-            for worker in await Workers(link, settings.namespace).all()
+            for worker in await Workers(links).all()
         ]
 
     rows = asked(listed, redis_url=redis_url, namespace=namespace)
@@ -52,8 +51,8 @@ def show(
 ) -> None:
     """Show the sessions that a worker holds, with the request at the head of each."""
 
-    async def held(link: Link, settings: Settings) -> list[Row]:
-        workers, sessions = Workers(link, settings.namespace), Sessions(link, settings.namespace)
+    async def held(links: Links) -> list[Row]:
+        workers, sessions = Workers(links), Sessions(links)
         found = await _one(workers, worker_id)
         return [await _row(sessions, keys, sid) async for keys, sid in workers.held_by(found)]
 
@@ -67,8 +66,8 @@ def quiet(
 ) -> None:
     """Let a worker claim nothing more, and finish what it holds; like SIGUSR1."""
 
-    async def told(link: Link, settings: Settings) -> str:
-        return await _tell(Workers(link, settings.namespace), worker_id, WORKER_QUIET)
+    async def told(links: Links) -> str:
+        return await _tell(Workers(links), worker_id, WORKER_QUIET)
 
     found = asked(told, redis_url=redis_url, namespace=namespace)
     typer.echo(json.dumps({"worker": found, "told": "quiet"}) if as_json else f"{found} was told to be quiet")
@@ -85,8 +84,8 @@ def drain(
 ) -> None:
     """Let a worker end in good order, as SIGTERM does, and wait for it; a parent of --processes starts another."""
 
-    async def gone(link: Link, settings: Settings) -> tuple[str, bool]:
-        workers, deadline = Workers(link, settings.namespace), monotonic() + timeout_s
+    async def gone(links: Links) -> tuple[str, bool]:
+        workers, deadline = Workers(links), monotonic() + timeout_s
         found = await _tell(workers, worker_id, WORKER_DRAIN)
         while found in {worker.worker_id for worker in await workers.all()}:
             if monotonic() > deadline:
@@ -130,5 +129,5 @@ async def _row(sessions: Sessions, keys: ShardKeys, sid: str) -> Row:
         "waiting": row.waiting if row else 0,
         "request": head.request_id if head else None,
         "kind": head.kind if head else None,
-        "age_s": (await sessions.now_ms() - head.accepted_at_ms) / 1000 if head else None,
+        "age_s": (await sessions.now_ms(keys) - head.accepted_at_ms) / 1000 if head else None,
     }

@@ -1,4 +1,4 @@
-"""What errands need of the store: sessions and dead letters of all shards, over one connection."""
+"""What errands need of the store: sessions and dead letters of all shards."""
 
 from hashlib import sha256
 
@@ -8,7 +8,7 @@ from schemas.errands import DisposeOrder, RedriveOrder
 from schemas.keyspace import ShardKeys, split_sid
 from worker.housekeeping.outlet import Outlet
 from worker.store.dead_letters import Buried, Graveyard
-from worker.store.link import Link
+from worker.store.links import Links
 from worker.store.sessions import Sessions
 
 #: dead letters that one slice looks at; a page of `Graveyard`
@@ -19,12 +19,12 @@ class Archive:
     """Sessions and dead letters of a namespace; every method raises `QueueUnavailable`."""
 
     def __init__(self, url: str, namespace: str, outlet: Outlet) -> None:
-        """Prepare one connection; nothing is opened yet. Requests go out by `outlet`."""
-        self._link = Link(url)
+        """Prepare the connections; nothing is opened yet. Requests go out by `outlet`."""
+        self._links = Links(url, namespace)
         self._namespace = namespace
         self._outlet = outlet
-        self._sessions = Sessions(self._link, namespace)
-        self._graveyard = Graveyard(self._link, namespace)
+        self._sessions = Sessions(self._links)
+        self._graveyard = Graveyard(self._links)
 
     async def export(self, client_id: str, swarm_name: str) -> dict[str, JsonValue] | None:
         """Return all that is kept of a session, None when it is not there."""
@@ -47,7 +47,7 @@ class Archive:
 
     async def redrive_some(self, order: RedriveOrder) -> RedriveOrder | None:
         """Send one page of dead letters again; return the next slice, None after the last."""
-        began = order.began or str(await self._sessions.now_ms())
+        began = order.began or str(await self._sessions.now_ms(ShardKeys(self._namespace, order.shard)))
         last: Buried | None = None
         looked_at = 0
         async for buried in self._graveyard.newest_first(order.shard, before=order.before or began):
@@ -62,8 +62,8 @@ class Archive:
         return order.model_copy(update={"began": began, "before": None, "shard": following})
 
     async def close(self) -> None:
-        """Close the connection."""
-        await self._link.close()
+        """Close the connections."""
+        await self._links.close()
 
 
 def _is_meant(order: RedriveOrder, buried: Buried) -> bool:

@@ -20,8 +20,7 @@ from worker.observe.ready import say_ready
 from worker.observe.serving import serving
 from worker.settings import Settings
 from worker.store.housekeeper import EXPORTER
-from worker.store.link import Link
-from worker.store.setup import shard_count
+from worker.store.links import Links
 
 BEAT_EVERY_S = 1.0
 
@@ -46,14 +45,14 @@ async def run_exporter(settings: Settings) -> int:
 
 
 async def _shards_of_namespace(settings: Settings) -> int:
-    link = Link(settings.redis_url.get_secret_value())
+    links = Links(settings.redis_url.get_secret_value(), settings.namespace)
     try:
-        return await shard_count(link, settings.namespace)
+        return len(await links.shards())
     except QueueUnavailable as error:
         log.warning("shards_not_known", error=error, taken_for=settings.shards)
         return 1
     finally:
-        await link.close()
+        await links.close()
 
 
 @contextlib.asynccontextmanager

@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import structlog
 from arq.connections import RedisSettings
 
+from worker.errors import ConfigurationError
 from worker.housekeeping.exporting import exporting
 from worker.housekeeping.household import household_of, plan_of
 from worker.housekeeping.supervise import supervise_housekeeping, worker_options
 from worker.observe.metrics import Metrics
 from worker.settings import load_settings
+from worker.store.setup import NOT_ON_CLUSTER
+
+log = structlog.get_logger(__name__)
 
 
 def worker_settings() -> dict[str, Any]:
@@ -26,7 +31,10 @@ def worker_settings() -> dict[str, Any]:
     household = household_of(settings, metrics)
     stack = contextlib.AsyncExitStack()
 
-    async def keep_house(_context: dict[str, Any]) -> None:
+    async def keep_house(context: dict[str, Any]) -> None:
+        if (await context["redis"].info("cluster")).get("cluster_enabled"):
+            log.error(str(NOT_ON_CLUSTER))  # what arq does to close hides what we raise
+            raise ConfigurationError(str(NOT_ON_CLUSTER))
         # The worker that arq's command has started would end at the first outage of Redis. It stays here until it is
         # told to end, and others do its work, which are built anew.
         await stack.enter_async_context(exporting(settings, household.housekeepers, metrics))

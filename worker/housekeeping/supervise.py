@@ -18,7 +18,7 @@ from worker.housekeeping.chores import HOUSEHOLD, Household, timetable
 from worker.housekeeping.codec import read_job, write_job
 from worker.housekeeping.errands import errands
 from worker.housekeeping.later import jobs
-from worker.store.link import tls_options
+from worker.store.node import tls_options
 
 #: an arq worker that ran for so long was well: the next failure is a new one
 WELL_AFTER_S = 10.0

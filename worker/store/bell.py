@@ -10,7 +10,7 @@ class Bell:
     def __init__(self, url: str, keys: ShardKeys) -> None:
         """Prepare the connections; a blocking read needs one of its own."""
         self._keys = keys
-        self._entry_link, self._aside = Link(url), Link(url)
+        self._entry_link, self._aside = Link(url, keys.slot), Link(url, keys.slot)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -8,6 +8,7 @@ from schemas.keyspace import ShardKeys, meta_key
 from schemas.names import PROTOCOL_VERSION
 from worker.errors import QueueUnavailable
 from worker.store.link import Answer, Link, by_name
+from worker.store.links import Links
 from worker.store.permissions import Need, housekeeping_needs, refused, worker_needs
 
 #: consumer group lag, script flags and `redis.acl_check_cmd` came with it
@@ -52,23 +53,44 @@ class Demands:
     allow_eviction: bool = False
     allow_clock_jump: bool = False
 
+    def shard_keys(self) -> list[ShardKeys]:
+        """Return the keys of all shards."""
+        return [ShardKeys(self.namespace, shard) for shard in range(self.shards)]
 
-async def examine(link: Link, demands: Demands) -> list[Finding]:
+
+async def examine(links: Links, demands: Demands) -> list[Finding]:
     """Return all findings, without a write; raises QueueUnavailable when Redis can't be asked at all."""
     try:
-        info = _parse_info(await link.command("INFO"))
+        infos = await _infos(links, demands)
     except QueueUnavailable as error:
         if FORBIDDEN not in str(error):
             raise
-        return [await permissions(link, demands)]
-    found = [version(info), *_wrong_kinds(info)]
+        return [await permissions(links, demands)]
+    found = [_worst(map(version, infos)), *_kinds(links, infos, demands)]
     if faults_of(found, strict=False):
         return found  # it can't even be asked the rest
-    found += [eviction(info, allowed=demands.allow_eviction), persistence(info)]
-    missing = await permissions(link, demands)
+    found.append(_worst(eviction(info, allowed=demands.allow_eviction) for info in infos))
+    found.append(_worst(map(persistence, infos)))
+    missing = await permissions(links, demands)
     if missing.verdict is Verdict.FAIL:
         return [*found, missing]  # what follows may be forbidden too
-    return [*found, missing, *await namespace(link, demands), await clock(link, demands)]
+    return [*found, missing, *await namespace(links.meta, demands), await clock(links, demands)]
+
+
+async def _infos(links: Links, demands: Demands) -> list[Mapping[str, str]]:
+    """Return the INFO of each server that serves the namespace: its hash first, then its shards."""
+    info = _parse_info(await links.meta.command("INFO"))
+    infos = {info.get("run_id"): info}
+    if links.are_of_cluster:
+        for keys in demands.shard_keys():
+            info = _parse_info(await links.of(keys).command("INFO"))
+            infos[info.get("run_id")] = info
+    return list(infos.values())
+
+
+def _worst(findings: Iterable[Finding]) -> Finding:
+    """Return what was found on the node of a cluster where it is worst."""
+    return max(findings, key=lambda finding: list(Verdict).index(finding.verdict))
 
 
 def version(info: Mapping[str, str]) -> Finding:
@@ -80,10 +102,14 @@ def version(info: Mapping[str, str]) -> Finding:
     return Finding("server", Verdict.OK, name)
 
 
-def _wrong_kinds(info: Mapping[str, str]) -> Iterator[Finding]:
-    if info.get("cluster_enabled") == "1":
-        what = "it is a node of a Redis Cluster, and all shards must live on one server in this version"
-        yield Finding("cluster", Verdict.FAIL, what, "use a server without cluster mode (cluster-enabled no)")
+def _kinds(links: Links, infos: Sequence[Mapping[str, str]], demands: Demands) -> Iterator[Finding]:
+    info = infos[0]
+    if links.are_of_cluster:
+        nodes = "one node" if len(infos) == 1 else f"{len(infos)} nodes"
+        yield Finding("cluster", Verdict.OK, f"{nodes} of a Redis Cluster serve {_counted(demands.shards)}")
+    elif info.get("cluster_enabled") == "1":
+        what = "it is a node of a Redis Cluster, and its socket or proxy does not lead to the others"
+        yield Finding("cluster", Verdict.FAIL, what, "use the host and port of a node, redis://HOST:PORT")
     if info.get("role", "master") != "master":
         what = f"it is a replica of {info.get('master_host', 'another server')} and can't be written to"
         yield Finding("role", Verdict.FAIL, what, "use the address of the primary")
@@ -110,21 +136,20 @@ def persistence(info: Mapping[str, str]) -> Finding:
     return Finding("persistence", Verdict.OK, "append-only file")
 
 
-async def permissions(link: Link, demands: Demands) -> Finding:
+async def permissions(links: Links, demands: Demands) -> Finding:
     """Ask Redis for every command, key and channel that a worker may ever use."""
-    shards = [ShardKeys(demands.namespace, shard) for shard in range(demands.shards)]
-    return await _rights("permissions", link, [worker_needs(keys) for keys in shards])
+    return await _rights("permissions", [(links.of(keys), worker_needs(keys)) for keys in demands.shard_keys()])
 
 
 async def housekeeping_permissions(link: Link, demands: Demands) -> Finding:
     """Ask the Redis of housekeeping for every command and key that arq may ever use."""
-    return await _rights("housekeeping", link, [housekeeping_needs(demands.namespace)])
+    return await _rights("housekeeping", [(link, housekeeping_needs(demands.namespace))])
 
 
-async def _rights(subject: str, link: Link, needs: Iterable[Iterable[Need]]) -> Finding:
+async def _rights(subject: str, needs: Iterable[tuple[Link, Iterable[Need]]]) -> Finding:
     lacking: list[str] = []
     try:
-        for some in needs:
+        for link, some in needs:
             lacking += await refused(link, some)
     except QueueUnavailable as error:
         if FORBIDDEN not in str(error):
@@ -152,9 +177,8 @@ async def namespace(link: Link, demands: Demands) -> list[Finding]:
     if protocol is None or shards is None:  # another worker may be making it right now
         return [Finding("namespace", Verdict.OK, f"{demands.namespace!r} is not made yet; the first worker makes it")]
     faults = list(namespace_faults(demands.namespace, demands.shards, _text(protocol), _text(shards)))
-    counted = "1 shard" if demands.shards == 1 else f"{demands.shards} shards"
-    sound = Finding("namespace", Verdict.OK, f"{demands.namespace!r} has protocol {PROTOCOL_VERSION} and {counted}")
-    return faults or [sound]
+    what = f"{demands.namespace!r} has protocol {PROTOCOL_VERSION} and {_counted(demands.shards)}"
+    return faults or [Finding("namespace", Verdict.OK, what)]
 
 
 def namespace_faults(name: str, wanted_shards: int, protocol: str, shards: str) -> Iterator[Finding]:
@@ -170,10 +194,9 @@ def namespace_faults(name: str, wanted_shards: int, protocol: str, shards: str) 
         yield Finding("shards", Verdict.FAIL, what, remedy)
 
 
-async def clock(link: Link, demands: Demands) -> Finding:
+async def clock(links: Links, demands: Demands) -> Finding:
     """Compare the server's clock with the times that it has written itself: tell whether it was put back."""
-    now_ms = await link.now_ms()
-    ahead_ms = max([await _ahead_ms(link, ShardKeys(demands.namespace, k), now_ms) for k in range(demands.shards)])
+    ahead_ms = max([await _ahead_ms(links.of(keys), keys) for keys in demands.shard_keys()])
     if ahead_ms <= CLOCK_TOLERANCE_MS:
         return Finding("clock", Verdict.OK, "Redis' clock is ahead of all times that it has written")
     what = f"Redis' clock is {ahead_ms / 1000:.0f} s behind times that it has written: it has been put back"
@@ -184,8 +207,9 @@ async def clock(link: Link, demands: Demands) -> Finding:
     return Finding("clock", Verdict.WARN if demands.allow_clock_jump else Verdict.FAIL, what, remedy)
 
 
-async def _ahead_ms(link: Link, keys: ShardKeys, now_ms: int) -> int:
+async def _ahead_ms(link: Link, keys: ShardKeys) -> int:
     """Return by how much the newest time in a shard is ahead of now."""
+    now_ms = await link.now_ms()
     written = [await _last_entry_ms(link, stream) for stream in (keys.requests, keys.bell, keys.events)]
     last = await link.command("ZREVRANGE", keys.workers, 0, 0, "WITHSCORES")
     if last:
@@ -207,6 +231,10 @@ def faults_of(findings: Iterable[Finding], *, strict: bool) -> Sequence[Finding]
     """Return the findings that must stop a start."""
     refusing = (Verdict.FAIL, Verdict.WARN) if strict else (Verdict.FAIL,)
     return [finding for finding in findings if finding.verdict in refusing]
+
+
+def _counted(shards: int) -> str:
+    return "1 shard" if shards == 1 else f"{shards} shards"
 
 
 def _text(value: Answer) -> str:

@@ -9,8 +9,8 @@ from schemas.dead_letters import DeadLetter, from_dead_fields, redrive_fields, r
 from schemas.errors import BadItem
 from schemas.keyspace import ShardKeys
 from schemas.names import is_client_id, is_request_id, shard_of
-from worker.store.link import Answer, Link, by_name
-from worker.store.setup import shard_count
+from worker.store.link import Answer, by_name
+from worker.store.links import Links
 
 _PAGE: Final = 200
 _REDRIVEN: Final = re.compile(r"(.+)\.r(\d{1,6})")
@@ -32,25 +32,24 @@ class Buried(NamedTuple):
 class Graveyard:
     """All dead letters; every method raises `QueueUnavailable`."""
 
-    def __init__(self, link: Link, namespace: str) -> None:
-        """Read and write over `link`, which nobody else may use at the same time."""
-        self._link = link
-        self._namespace = namespace
+    def __init__(self, links: Links) -> None:
+        """Read and write over `links`, which nobody else may use at the same time."""
+        self._links = links
 
     async def shards(self) -> int:
         """Return the number of shards of the namespace, 1 as long as no worker has made it."""
-        return await shard_count(self._link, self._namespace)
+        return len(await self._links.shards())
 
     async def count(self) -> int:
         """Return how many there are."""
-        shards = range(await self.shards())
-        return sum([await self._link.command("XLEN", ShardKeys(self._namespace, shard).dead) for shard in shards])
+        shards = await self._links.shards()
+        return sum([await self._links.of(keys).command("XLEN", keys.dead) for keys in shards])
 
     async def newest_first(self, shard: int, *, before: str = "+") -> AsyncIterator[Buried]:
         """Yield the dead letters of one shard, all or those up to the entry id or time `before`."""
-        dead, end = ShardKeys(self._namespace, shard).dead, before
+        keys, end = self._keys(shard), before
         while True:
-            page = await self._link.command("XREVRANGE", dead, end, "-", "COUNT", _PAGE)
+            page = await self._links.of(keys).command("XREVRANGE", keys.dead, end, "-", "COUNT", _PAGE)
             for entry_id, fields in page:
                 yield _buried(shard, entry_id, fields)
             if len(page) < _PAGE:
@@ -59,8 +58,8 @@ class Graveyard:
 
     async def find(self, shard: int, entry_id: str) -> Buried | None:
         """Return one dead letter, None when there is none."""
-        dead = ShardKeys(self._namespace, shard).dead
-        page = await self._link.command("XRANGE", dead, entry_id, entry_id, "COUNT", 1)
+        keys = self._keys(shard)
+        page = await self._links.of(keys).command("XRANGE", keys.dead, entry_id, entry_id, "COUNT", 1)
         return _buried(shard, *page[0]) if page else None
 
     async def redrive(self, buried: Buried, *, keeps_deadline: bool = True) -> str:
@@ -74,16 +73,19 @@ class Graveyard:
         fields = _again(buried.letter)
         if not keeps_deadline:
             fields.pop(b"deadlineMs", None)
-        keys = ShardKeys(self._namespace, await self._shard_of(buried))
+        keys = self._keys(await self._shard_of(buried))
         flat = [part for pair in fields.items() for part in pair]
-        await self._link.command("XADD", keys.requests, "*", *flat)
+        await self._links.of(keys).command("XADD", keys.requests, "*", *flat)
         await self.drop(buried.shard, buried.entry_id)
         return fields[b"requestId"].decode()
 
     async def drop(self, shard: int, entry_id: str) -> bool:
         """Delete a dead letter; tell whether it was there."""
-        dead = ShardKeys(self._namespace, shard).dead
-        return await self._link.command("XDEL", dead, entry_id) == 1
+        keys = self._keys(shard)
+        return await self._links.of(keys).command("XDEL", keys.dead, entry_id) == 1
+
+    def _keys(self, shard: int) -> ShardKeys:
+        return ShardKeys(self._links.namespace, shard)
 
     async def _shard_of(self, buried: Buried) -> int:
         """Return where the request belongs: its letter may lie in another shard because it was sent there."""

@@ -17,7 +17,7 @@ class ShardHousekeeper:
 
     def __init__(self, url: str, keys: ShardKeys, caller_id: str, lease_ms: int) -> None:
         """Prepare the connection; `caller_id` is under what name the continuity of reclaims is kept."""
-        self._link = Link(url)
+        self._link = Link(url, keys.slot)
         self._keys = keys
         self._caller_id = caller_id
         self._lease_ms = lease_ms

@@ -9,12 +9,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 import hiredis
-from redis.asyncio.connection import AbstractConnection, BlockingConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoPermissionError, NoScriptError, OutOfMemoryError, RedisError, ResponseError
 
 from worker.errors import QueueUnavailable
+from worker.store.node import connection_to, is_elsewhere
 from worker.store.script import Script
 
 Argument: TypeAlias = str | bytes | int
@@ -23,14 +22,6 @@ Answer: TypeAlias = Any
 
 #: hiredis types this as a tuple of exactly one part
 _pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)  # pyright: ignore[reportUnknownMemberType]
-
-
-def tls_options(url: str) -> dict[str, bool]:
-    """Return what redis-py needs beyond the URL: without it, it takes a certificate made out to anybody.
-
-    The URL decides where it says something itself (`ssl_check_hostname=`, `ssl_cert_reqs=none`).
-    """
-    return {"ssl_check_hostname": True} if url.startswith("rediss:") and "ssl_cert_reqs=none" not in url else {}
 
 
 def by_name(flat: Iterable[Answer]) -> dict[bytes, Answer]:
@@ -60,23 +51,17 @@ class Wait(NamedTuple):
 
 
 class Link:
-    """A connection that connects by itself on the next call after it was lost; calls wait for each other."""
+    """A connection that connects by itself on the next call after it was lost; calls wait for each other.
 
-    def __init__(self, url: str, *, timeout_s: float = 5.0) -> None:
-        """Prepare a connection to `url`; nothing is opened before the first call."""
-        # redis-py 5.3 leaves this classmethod half typed
-        from_url = cast("Callable[..., BlockingConnectionPool]", BlockingConnectionPool.from_url)  # pyright: ignore[reportUnknownMemberType]
-        pool = from_url(
-            url,
-            max_connections=1,
-            socket_connect_timeout=timeout_s,
-            socket_timeout=None,  # the deadline of the call covers it, without redis-py's task per write
-            **({} if url.startswith("unix:") else {"socket_keepalive": True}),
-            **tls_options(url),
-            socket_read_size=1 << 18,
-            retry=Retry(NoBackoff(), 0),
-        )
-        self._connection = pool.make_connection()
+    On a Redis Cluster it speaks to the node that serves `slot`, and looks for it anew whenever it connects.
+    """
+
+    def __init__(self, url: str, slot: int | None = None, *, timeout_s: float = 5.0) -> None:
+        """Prepare a connection to `url`; nothing is opened before the first call.
+
+        Without a slot it is for what any node of a cluster can answer.
+        """
+        self._connection = connection_to(url, slot, timeout_s=timeout_s)
         self._timeout_s = timeout_s
         self._lock = asyncio.Lock()
 
@@ -89,9 +74,9 @@ class Link:
             return await self._exchange(arguments, self._timeout_s + wait_s)
         except OutOfMemoryError as error:
             raise QueueFull(str(error)) from error
-        except ResponseError as error:
-            raise CommandRefused(arguments[0], error) from error
         except (RedisError, OSError) as error:
+            if isinstance(error, ResponseError) and not is_elsewhere(error):
+                raise CommandRefused(arguments[0], error) from error
             raise QueueUnavailable(f"Redis command {arguments[0]}: {_why(error)}") from error
 
     async def now_ms(self) -> int:
@@ -173,6 +158,8 @@ class Link:
                     try:
                         answers.append(cast("Answer", await connection.read_response(disable_decoding=True)))
                     except ResponseError as error:
+                        if is_elsewhere(error):
+                            raise
                         answers.append(error)
         except BaseException:
             await connection.disconnect(nowait=True)
@@ -188,8 +175,9 @@ class Link:
                 return cast("Answer", await connection.read_response(disable_decoding=True))
         except BaseException as error:
             # Whatever broke the exchange, an answer may still be under way on this connection: never read it later
-            # as the answer of another call. An error answer of Redis ends the exchange cleanly.
-            if not isinstance(error, RedisError) or not connection.is_connected:
+            # as the answer of another call. An error answer of Redis ends the exchange cleanly, unless it says that
+            # another node is to be asked: the next call looks for that one.
+            if not isinstance(error, RedisError) or not connection.is_connected or is_elsewhere(error):
                 await connection.disconnect(nowait=True)
             raise
 

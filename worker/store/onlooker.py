@@ -10,7 +10,7 @@ from worker.core.cluster_sample import ClusterSample
 from worker.core.request import AdmittedRequest
 from worker.core.seen import DeadSeen, Flow, SessionSeen, WorkerSeen
 from worker.errors import ProtocolMismatch
-from worker.store.link import Link
+from worker.store.links import Links
 from worker.store.shard_onlooker import ShardOnlooker
 
 T = TypeVar("T")
@@ -20,8 +20,8 @@ class Onlooker:
     """Looks at a namespace as it is; writes nothing. Every look raises `QueueUnavailable`, `CommandRefused`."""
 
     def __init__(self, url: str, namespace: str, *, timeout_s: float = 5.0) -> None:
-        """Prepare the connection; `arrive` comes before any look."""
-        self._link = Link(url, timeout_s=timeout_s)
+        """Prepare the connections; `arrive` comes before any look."""
+        self._links = Links(url, namespace, timeout_s=timeout_s)
         self._namespace = namespace
         self._shards: list[ShardOnlooker] = []
 
@@ -32,22 +32,22 @@ class Onlooker:
 
     async def arrive(self) -> bool:
         """Read how many shards there are; tell whether the namespace was ever made. Raises `ProtocolMismatch`."""
-        protocol, shards = await self._link.command("HMGET", meta_key(self._namespace), "protocol", "shards")
+        protocol, shards = await self._links.meta.command("HMGET", meta_key(self._namespace), "protocol", "shards")
         if protocol is not None and int(protocol) != PROTOCOL_VERSION:
             raise ProtocolMismatch(f"namespace {self._namespace} has protocol {int(protocol)}, not {PROTOCOL_VERSION}")
         count = int(shards or 0)
         if count != len(self._shards):
             keys = [ShardKeys(self._namespace, shard) for shard in range(count)]
-            self._shards = [ShardOnlooker(self._link, shard) for shard in keys]
+            self._shards = [ShardOnlooker(self._links.of(shard), shard) for shard in keys]
         return self.has_arrived
 
     async def close(self) -> None:
-        """Close the connection; the next look opens a new one."""
-        await self._link.close()
+        """Close the connections; the next look opens new ones."""
+        await self._links.close()
 
     async def now_ms(self) -> int:
         """Return the time by Redis' clock, Unix ms."""
-        return await self._link.now_ms()
+        return await self._links.meta.now_ms()
 
     async def figures(self) -> list[ClusterSample]:
         """Return the figures of each shard, in the order of their numbers."""

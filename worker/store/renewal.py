@@ -22,7 +22,7 @@ class RenewalLink:
 
     def __init__(self, url: str, keys: ShardKeys, worker_id: str, lease_s: float) -> None:
         """Prepare the connection; nothing is opened yet."""
-        self._link = Link(url, timeout_s=max(0.2, min(5.0, lease_s / 4)))
+        self._link = Link(url, keys.slot, timeout_s=max(0.2, min(5.0, lease_s / 4)))
         self._keys = (keys.workers, keys.ops(worker_id), keys.ready, keys.suspects, keys.bell)
         self._arguments = (keys.base, worker_id, int(lease_s * 1000))
         #: why the last renewal without an answer had none

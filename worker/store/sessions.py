@@ -11,7 +11,7 @@ from schemas.names import shard_of
 from worker.core.request import AdmittedRequest
 from worker.store.claims import parse_record
 from worker.store.link import Answer, Link, by_name
-from worker.store.setup import shard_count
+from worker.store.links import Links
 
 #: keys that one SCAN looks at, and entries of a list or stream that one call reads
 _PAGE: Final = 1000
@@ -36,15 +36,18 @@ class SessionRow(NamedTuple):
 class Sessions:
     """All sessions of a namespace; every method raises `QueueUnavailable`."""
 
-    def __init__(self, link: Link, namespace: str) -> None:
-        """Read over `link`, which nobody else may use at the same time."""
-        self._link = link
-        self._namespace = namespace
+    def __init__(self, links: Links) -> None:
+        """Read over `links`, which nobody else may use at the same time."""
+        self._links = links
 
     async def shards(self) -> list[ShardKeys]:
         """Return the shards of the namespace, one as long as no worker has made it."""
-        count = await shard_count(self._link, self._namespace)
-        return [ShardKeys(self._namespace, shard) for shard in range(count)]
+        return await self._links.shards()
+
+    async def home(self, client_id: str) -> ShardKeys:
+        """Return the shard that serves a client."""
+        shards = await self.shards()
+        return shards[shard_of(client_id, len(shards))]
 
     async def scan(self, keys: ShardKeys, cursor: str, *, swarm: str = "*", client: str = "*") -> tuple[str, list[str]]:
         """Return the next cursor and the sids of one page of a shard; cursor "0" begins, and ends.
@@ -53,19 +56,17 @@ class Sessions:
         """
         prefix = keys.session("")
         pattern = f"{prefix}{swarm}:{client}"
-        following, found = await self._link.command("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        following, found = await self._links.of(keys).command("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         return following.decode(), [key.decode("utf-8", "replace").removeprefix(prefix) for key in found]
 
     async def sids(
         self, *, swarm: str | None = None, client: str | None = None
     ) -> AsyncIterator[tuple[ShardKeys, str]]:
         """Yield the sessions of a swarm or client, or all of them."""
-        shards = await self.shards()
         if swarm is not None and client is not None:
-            yield shards[shard_of(client, len(shards))], sid_of(swarm, client)
+            yield await self.home(client), sid_of(swarm, client)
             return
-        if client is not None:
-            shards = [shards[shard_of(client, len(shards))]]
+        shards = await self.shards() if client is None else [await self.home(client)]
         for keys in shards:
             cursor, first = "0", True
             while first or cursor != "0":
@@ -76,12 +77,12 @@ class Sessions:
 
     async def head(self, keys: ShardKeys, sid: str) -> AdmittedRequest | None:
         """Return the request at the head of a session's mailbox: the one that runs, if it is held."""
-        record = await self._link.command("LINDEX", keys.mailbox(sid), 0)
+        record = await self._links.of(keys).command("LINDEX", keys.mailbox(sid), 0)
         return parse_record(record) if record else None
 
-    async def now_ms(self) -> int:
-        """Return the time by Redis' clock."""
-        return await self._link.now_ms()
+    async def now_ms(self, keys: ShardKeys) -> int:
+        """Return the time by the clock of a shard's Redis."""
+        return await self._links.of(keys).now_ms()
 
     async def bans(self, *, at_most: int) -> AsyncIterator[str]:
         """Yield `<policy>:<sid>` for each ban."""
@@ -89,7 +90,7 @@ class Sessions:
             cursor, first = "0", True
             while at_most > 0 and (first or cursor != "0"):
                 first = False
-                following, found = await self._link.command("SSCAN", keys.bans, cursor, "COUNT", _PAGE)
+                following, found = await self._links.of(keys).command("SSCAN", keys.bans, cursor, "COUNT", _PAGE)
                 cursor = following.decode()
                 for banned in found[:at_most]:
                     at_most -= 1
@@ -97,13 +98,14 @@ class Sessions:
 
     async def row(self, keys: ShardKeys, sid: str) -> SessionRow | None:
         """Return one session as a row, None when it is not there."""
-        found = await self._link.command("HMGET", keys.session(sid), *_FIELDS)
+        link = self._links.of(keys)
+        found = await link.command("HMGET", keys.session(sid), *_FIELDS)
         if found[0] is None:
             return None
         status, holder, turn, attempts, records = (_text(value) for value in found[:5])
-        due = await self._link.command("ZSCORE", keys.sessions, sid) if status == "idle" else None
+        due = await link.command("ZSCORE", keys.sessions, sid) if status == "idle" else None
         swarm_name, client_id = split_sid(sid)
-        waiting = await self._link.command("LLEN", keys.mailbox(sid))
+        waiting = await link.command("LLEN", keys.mailbox(sid))
         numbers = (int(turn or 0), int(attempts or 0), int(records or 0), waiting)
         # an idle session remembers its last holder
         holder = holder if status in ("held", "disposing") else ""
@@ -111,8 +113,8 @@ class Sessions:
 
     async def export(self, client_id: str, swarm_name: str) -> dict[str, JsonValue] | None:
         """Return everything that is kept of a session as JSON: state, history, outbox, what waits; None = not there."""
-        shards, sid = await self.shards(), sid_of(swarm_name, client_id)
-        keys, link = shards[shard_of(client_id, len(shards))], self._link
+        keys, sid = await self.home(client_id), sid_of(swarm_name, client_id)
+        link = self._links.of(keys)
         row = await self.row(keys, sid)
         if row is None:
             return None
@@ -127,10 +129,10 @@ class Sessions:
             "states": state.get("states", {}),
             "memory": state.get("memory", {}),
             "bans": sorted(policy.decode() for policy in banned),
-            "history": [_json(record) for record in await self._list(keys.history(sid))],
-            "outbox": [_json(item) for item in await self._outbox(keys.outbox(sid))],
-            "waiting": [_request_json(parse_record(record)) for record in await self._list(keys.mailbox(sid))],
-            "control": [_request_json(parse_record(record)) for record in await self._list(keys.control(sid))],
+            "history": [_json(record) for record in await _list(link, keys.history(sid))],
+            "outbox": [_json(item) for item in await _outbox(link, keys.outbox(sid))],
+            "waiting": [_request_json(parse_record(record)) for record in await _list(link, keys.mailbox(sid))],
+            "control": [_request_json(parse_record(record)) for record in await _list(link, keys.control(sid))],
         }
 
     async def steps(self, client_id: str, swarm_name: str, request_id: str) -> list[str]:
@@ -138,9 +140,8 @@ class Sessions:
 
         What runs now has no record before the next step begins.
         """
-        shards = await self.shards()
-        keys = shards[shard_of(client_id, len(shards))]
-        flat = await self._link.command("HGETALL", keys.journal(sid_of(swarm_name, client_id)))
+        keys = await self.home(client_id)
+        flat = await self._links.of(keys).command("HGETALL", keys.journal(sid_of(swarm_name, client_id)))
         prefix = f"{request_id}/step/"
         records = {_text(field): value for field, value in by_name(flat).items()}
         numbers = [name.removeprefix(prefix) for name in records if name.startswith(prefix)]
@@ -148,19 +149,21 @@ class Sessions:
             _step(_json(records[prefix + number])) for number in sorted(numbers, key=lambda number: number.zfill(9))
         ]
 
-    async def _list(self, key: str) -> list[bytes]:
-        records: list[bytes] = []
-        while page := await self._link.command("LRANGE", key, len(records), len(records) + _PAGE - 1):
-            records += page
-        return records
 
-    async def _outbox(self, key: str) -> list[bytes]:
-        items: list[bytes] = []
-        start = "-"
-        while page := await self._link.command("XRANGE", key, start, "+", "COUNT", _PAGE):
-            items += [fields[1] for _, fields in page]
-            start = f"({page[-1][0].decode()}"
-        return items
+async def _list(link: Link, key: str) -> list[bytes]:
+    records: list[bytes] = []
+    while page := await link.command("LRANGE", key, len(records), len(records) + _PAGE - 1):
+        records += page
+    return records
+
+
+async def _outbox(link: Link, key: str) -> list[bytes]:
+    items: list[bytes] = []
+    start = "-"
+    while page := await link.command("XRANGE", key, start, "+", "COUNT", _PAGE):
+        items += [fields[1] for _, fields in page]
+        start = f"({page[-1][0].decode()}"
+    return items
 
 
 def _row_json(row: SessionRow) -> dict[str, JsonValue]:

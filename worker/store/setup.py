@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from redis.exceptions import AuthenticationError
 
+from schemas.cluster import slot_of
 from schemas.keyspace import meta_key
 from schemas.names import PROTOCOL_VERSION
 from worker.errors import ConfigurationError, ProtocolMismatch, QueueUnavailable, SwarmlineError
@@ -17,7 +18,17 @@ from worker.store.checkup import (
     namespace_faults,
 )
 from worker.store.link import Link
+from worker.store.links import Links
+from worker.store.node import nodes_of
 
+NOT_ON_CLUSTER = Finding(
+    "housekeeping",
+    Verdict.FAIL,
+    "it is done by arq, which does not run on a Redis Cluster",
+    "name a single server for it in SWARMLINE_ARQ_REDIS_URL, or leave it to others: SWARMLINE_HOUSEKEEPING=false",
+)
+#: what a node of a cluster says to a URL with the number of a database
+NO_DATABASES = "SELECT is not allowed in cluster mode"
 #: how OpenSSL begins
 BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
@@ -30,11 +41,7 @@ async def prepare(url: str, demands: Demands, *, housekeeping_url: str | None, s
     findings = await look_over(url, demands, housekeeping_url=housekeeping_url)
     if faults := faults_of(findings, strict=strict):
         raise ConfigurationError(*map(str, faults))
-    link = Link(url)
-    try:
-        await agree_on_namespace(link, demands.namespace, demands.shards)
-    finally:
-        await link.close()
+    await agree_on_namespace(url, demands.namespace, demands.shards)
     return [finding for finding in findings if finding.verdict is Verdict.WARN]
 
 
@@ -43,13 +50,13 @@ async def look_over(url: str, demands: Demands, *, housekeeping_url: str | None)
 
     `housekeeping_url` is arq's Redis, None where no housekeeping runs.
     """
-    link = Link(url)
+    links = Links(url, demands.namespace)
     try:
-        findings = await examine(link, demands)
+        findings = await examine(links, demands)
     except QueueUnavailable as error:
         raise _told_better(error) from error
     finally:
-        await link.close()
+        await links.close()
     if housekeeping_url is not None and not faults_of(findings[:2], strict=False):
         findings.append(await _look_over_housekeeping(housekeeping_url, demands))
     return findings
@@ -62,6 +69,10 @@ def _told_better(error: QueueUnavailable) -> SwarmlineError:
             "name the file of its CA in SWARMLINE_REDIS_URL, ?ssl_ca_certs=FILE, and the host as the certificate does"
         )
         return ConfigurationError(f"connection: Redis' certificate is not accepted ({error}); {remedy}")
+    if NO_DATABASES in str(error):
+        return ConfigurationError(
+            "connection: a Redis Cluster has one database; leave the number of another one out of SWARMLINE_REDIS_URL"
+        )
     cause = error.__cause__
     # over a unix socket redis-py wraps a refused password once more
     if any(isinstance(one, AuthenticationError) for one in (cause, cause and cause.__cause__)):
@@ -72,28 +83,25 @@ def _told_better(error: QueueUnavailable) -> SwarmlineError:
 async def _look_over_housekeeping(url: str, demands: Demands) -> Finding:
     link = Link(url)
     try:
-        return await housekeeping_permissions(link, demands)
+        finding = await housekeeping_permissions(link, demands)
     except QueueUnavailable as error:
         # housekeeping waits for it: no reason not to start
         return Finding("housekeeping", Verdict.WARN, f"its Redis does not answer: {error}", "start it")
     finally:
         await link.close()
+    return NOT_ON_CLUSTER if nodes_of(url).is_cluster else finding
 
 
-async def agree_on_namespace(link: Link, namespace: str, shards: int) -> None:
-    """Create the namespace, or compare with how it was created; raises `ProtocolMismatch`."""
+async def agree_on_namespace(url: str, namespace: str, shards: int) -> None:
+    """Create the namespace, or compare with how it was created; raises `ProtocolMismatch`, `QueueUnavailable`."""
     key = meta_key(namespace)
-    await link.command("HSETNX", key, "protocol", PROTOCOL_VERSION)
-    await link.command("HSETNX", key, "shards", shards)
-    protocol, found_shards = await link.command("HMGET", key, "protocol", "shards")
+    link = Link(url, slot_of(key))
+    try:
+        await link.command("HSETNX", key, "protocol", PROTOCOL_VERSION)
+        await link.command("HSETNX", key, "shards", shards)
+        protocol, found_shards = await link.command("HMGET", key, "protocol", "shards")
+    finally:
+        await link.close()
     faults = list(namespace_faults(namespace, shards, protocol.decode(), found_shards.decode()))
     if faults:
         raise ProtocolMismatch(*map(str, faults))
-
-
-async def shard_count(link: Link, namespace: str) -> int:
-    """Return the number of shards of a namespace, 1 as long as no worker has made it; raises `ProtocolMismatch`."""
-    found = await link.command("HGET", meta_key(namespace), "shards")
-    if found is not None and not found.isdigit():
-        raise ProtocolMismatch(f"{meta_key(namespace)} holds no number of shards: it was not written by a worker")
-    return int(found or 1)

@@ -14,6 +14,8 @@ from worker.store.link import Argument, Link, Wait
 from worker.store.script import load
 from worker.store.setup import agree_on_namespace
 
+#: what has a connection of its own
+PURPOSES = ("claim", "commit", "flush", "hints", "deltas", "aside")
 #: entries that one call admits, unless it says otherwise
 BITE = 32
 
@@ -49,13 +51,14 @@ class ShardStore:
     def __init__(self, url: str, keys: ShardKeys, shards: int, identity: WorkerIdentity, limits: ShardLimits) -> None:
         """Prepare the connections; nothing is opened yet."""
         self.keys = keys
+        self._url = url
         self._shards = shards
         self._identity = identity
         self._limits = limits
         self._swarms = "".join(f"{name}," for name in identity.swarms)
         self.kept = KeptSessions()
         self.bell = Bell(url, keys)
-        self._links = {name: Link(url) for name in ("claim", "commit", "flush", "hints", "deltas", "aside")}
+        self._links = {name: Link(url, keys.slot) for name in PURPOSES}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -219,7 +222,7 @@ class ShardStore:
 
     async def agree(self) -> None:
         """Create the namespace where it is missing; raises `ProtocolMismatch` when it was made otherwise."""
-        await agree_on_namespace(self._links["aside"], self.keys.namespace, self._shards)
+        await agree_on_namespace(self._url, self.keys.namespace, self._shards)
 
     async def announce(self) -> None:
         """Tell admission of this worker's swarms."""

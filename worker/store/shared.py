@@ -23,7 +23,7 @@ class SharedStore:
         """Prepare the connections; nothing is opened yet."""
         self._shards = shards
         self._worker_id = worker_id
-        self._links = [Link(url) for _ in shards]
+        self._links = [Link(url, keys.slot) for keys in shards]
 
     async def close(self) -> None:
         """Close all connections."""
