@@ -132,7 +132,9 @@ class Settings(BaseSettings):
 
     # where
     redis_url: RedisUrl = Field(SecretStr("redis://localhost:6379/0"), description="Redis; else `REDIS_URL` is read")
-    arq_redis_url: RedisUrl | None = Field(None, description="Redis of housekeeping, if it is another one")
+    arq_redis_url: RedisUrl | None = Field(
+        None, description="Redis of housekeeping, if it is another one: never a cluster"
+    )
     namespace: Annotated[str, AfterValidator(_checked_namespace)] = Field(
         "swarmline", description="prefix of every key"
     )
