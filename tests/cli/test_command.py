@@ -66,8 +66,7 @@ def test_wrong_settings_are_named_all_at_once_with_78() -> None:
     [
         ("worker", "--app", "shop:app"),
         ("demo", "--app", "shop:app"),
-        ("send", "alice", "support", "hi"),
-        ("chat", "alice", "support"),
+        ("send", "alice", "support", "hi", "--timeout-s", "0.5"),
         ("sessions", "ls"),
     ],
 )
