@@ -52,6 +52,8 @@ class Producer(Errands):
         sign of life for `answer_timeout_s` is given up and made anew.
         """
         check_urls(url, arq_url or url)
+        if not (connect_timeout_s > 0 and answer_timeout_s > 0):
+            raise InvalidRequest("connect_timeout_s and answer_timeout_s must be positive")
         hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))
         super().__init__(hub, arq_url)
 

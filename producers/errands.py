@@ -60,8 +60,8 @@ class Errands:
             order = RedriveOrder(root=root, reason=DeadReason(reason) if reason else None, swarm_name=swarm_name)
         except ValidationError as fault:
             raise InvalidRequest(describe(fault)) from None
-        except ValueError as fault:
-            raise InvalidRequest(f"reason: {fault}") from None
+        except ValueError:
+            raise InvalidRequest(f"unknown reason: use one of {', '.join(DeadReason)}") from None
         await self._schedule().ask(REDRIVE_JOB, order, job_id=f"{REDRIVE_JOB}:{root}")
         return root
 

@@ -42,6 +42,6 @@ class WireModel(BaseModel):
 def describe(fault: ValidationError) -> str:
     """Return the faults as one line: where and what is wrong, never the value itself, which may be private."""
     return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'JSON'}: {error['msg']}"
+        ": ".join(filter(None, (".".join(map(str, error["loc"])), error["msg"].removeprefix("Value error, "))))
         for error in fault.errors(include_url=False, include_input=False)
     )

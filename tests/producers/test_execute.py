@@ -151,4 +151,8 @@ async def test_nothing_is_sent_for_a_call_that_is_wrong(producer: Producer, redi
         producer.stream("a*", "support")
     with pytest.raises(InvalidRequest, match="client_id"):
         producer.events(client_id="a*")
+    with pytest.raises(InvalidRequest, match=r"^body of event: topic: this topic is a source of the system: choose"):
+        await producer.send("alice", "support", "event", topic="session-bus", payload=None)
+    with pytest.raises(InvalidRequest, match="unknown reason: use one of malformed, too_large"):
+        await producer.redrive_dead_letters(reason="rubbish")
     assert await redis.keys() == []

@@ -127,6 +127,8 @@ async def test_namespaces_do_not_hear_each_other(responder: Responder, redis: Re
         ("rediss://localhost?ssl_cert_reqs=maybe", {}, "maybe"),
         ("redis://localhost", {"namespace": "a{b}"}, "namespace"),
         ("redis://localhost", {"shards": 0}, "shards"),
+        ("redis://localhost", {"connect_timeout_s": 0}, "connect_timeout_s"),
+        ("redis://localhost", {"answer_timeout_s": float("nan")}, "answer_timeout_s"),
     ],
 )
 def test_settings_that_can_not_be_are_refused(url: str, settings: dict[str, object], why: str) -> None:
