@@ -127,6 +127,7 @@ def test_values_that_are_no_json_do_not_break_a_line() -> None:
         ("redis://h:1/0", "redis://h:1/0"),
         (f"redis://u:{CANARY}@h:1/0", "redis://***@h:1/0"),
         (f"redis://:{CANARY}@h", "redis://***@h"),
+        (f"redis://:a@{CANARY}@h:1/0", "redis://***@h:1/0"),
         (f"unix:///run/s?db=1&password={CANARY}", "unix:///run/s?db=1&password=***"),
         (f"rediss://{CANARY}@h and mail a@b.c", "rediss://***@h and mail a@b.c"),
     ],

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Mapping, MutableMapping
 
-CREDENTIALS = re.compile(r"://[^@\s]+@")
+#: up to the last @, since a password may hold others
+CREDENTIALS = re.compile(r"://\S+@")
 QUERY_PASSWORD = re.compile(r"([?&](?:password|username)=)[^&\s]*")
 
 #: keys under which a log line would carry contents of a conversation
