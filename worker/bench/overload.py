@@ -9,7 +9,7 @@ from worker.bench.app import ECHO, FLOODED
 from worker.bench.client import Command
 from worker.bench.connection import Connection, connect
 from worker.bench.progress import drained, finished
-from worker.bench.run import Say, environment_of
+from worker.bench.run import Say, stage_environment
 from worker.embedded import EmbeddedServer
 
 OTHERS = 100
@@ -68,15 +68,14 @@ class Overload:
         )
 
 
-async def overload(inherited: Mapping[str, str], load: Load, say: Say) -> Overload:
+async def overload(load: Load, say: Say) -> Overload:
     """Measure both on servers of their own."""
-    environment = environment_of(inherited)
     found = Overload()
     with EmbeddedServer() as server:
-        await _flood(Stage(server.url, server.pid, environment), load, found, say)
+        await _flood(Stage(server.url, server.pid, stage_environment()), load, found, say)
     with EmbeddedServer() as server:
         connection = connect(server.url)
-        stage = Stage(server.url, server.pid, environment)
+        stage = Stage(server.url, server.pid, stage_environment())
         for n in (load.backlog, load.long_backlog):
             say(f"backlog of {n:,}")
             found.drained_per_s[n] = await _drain(connection, stage, n)

@@ -1,6 +1,5 @@
 """The order of a bench: everything that it starts ends with it."""
 
-import os
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from signal import SIGKILL, SIGTERM
@@ -15,34 +14,32 @@ from worker.bench.sessions import compare_histories, compare_populations, weigh
 from worker.bench.takeover import take_over
 from worker.bench.throughput import closed_loops, fill_and_drain, take_turns, warm_up
 from worker.embedded import EmbeddedServer
+from worker.embedded.child import environment_for_children
 
 Say = Callable[[str], None]
 
 
-def environment_of(inherited: Mapping[str, str]) -> dict[str, str]:
+def stage_environment() -> dict[str, str]:
     """Return the environment of the processes: nobody's own settings may decide what is measured."""
-    foreign = ("SWARMLINE_", "REDIS_URL", "OTEL_")
-    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
     # Both sides write no line a request: the bare loop has no log, so ours shall not pay for a terminal either.
-    return {**kept, "SWARMLINE_LOG_LEVEL": "ERROR"}
+    return environment_for_children(SWARMLINE_LOG_LEVEL="ERROR")
 
 
 async def bench(plan: Plan, say: Say) -> Report:
     """Measure everything and return the report; `say` is told what is under way."""
-    environment = environment_of(os.environ)  # noqa: TID251 - to hand it on, cleaned
     samples = Samples()
     report = Report(machine=machine.describe(), samples=samples)
-    async with _stage(environment) as (stage, connection):
+    async with _stage() as (stage, connection):
         report.server = await _server_version(connection)
         duos: dict[Name, Duo] = {name: await Duo.start(stage, name) for name in NAMES}
         await _measure_traffic(connection, duos, plan, samples, say, report)
         for duo in duos.values():
             await duo.end()
-    await _measure_populations(environment, plan, samples, say)
+    await _measure_populations(plan, samples, say)
     say("takeover after SIGKILL and SIGTERM")
     for _ in range(plan.takeovers):
-        report.after_sigkill.append(await take_over(environment, SIGKILL))
-        report.after_sigterm.append(await take_over(environment, SIGTERM))
+        report.after_sigkill.append(await take_over(stage_environment(), SIGKILL))
+        report.after_sigterm.append(await take_over(stage_environment(), SIGTERM))
     return report
 
 
@@ -62,9 +59,9 @@ async def _measure_traffic(
     await fill_and_drain(connection, duos, plan, samples)
 
 
-async def _measure_populations(environment: Mapping[str, str], plan: Plan, samples: Samples, say: Say) -> None:
+async def _measure_populations(plan: Plan, samples: Samples, say: Say) -> None:
     say(f"{plan.few_live:,} live sessions against {plan.many_live:,}")
-    async with _stage(environment) as (one, _), _stage(environment) as (other, _):
+    async with _stage() as (one, _), _stage() as (other, _):
         few, many = await Duo.start(one, "ours"), await Duo.start(other, "ours")
         await compare_populations(few, many, plan, samples)
         await few.end()
@@ -72,11 +69,11 @@ async def _measure_populations(environment: Mapping[str, str], plan: Plan, sampl
 
 
 @asynccontextmanager
-async def _stage(environment: Mapping[str, str]) -> AsyncGenerator[tuple[Stage, Connection]]:
+async def _stage() -> AsyncGenerator[tuple[Stage, Connection]]:
     with EmbeddedServer() as server:
         connection = connect(server.url)
         try:
-            yield Stage(server.url, server.pid, environment), connection
+            yield Stage(server.url, server.pid, stage_environment()), connection
         finally:
             await connection.aclose()
 

@@ -10,7 +10,7 @@ from worker.bench.actors import Duo, Stage
 from worker.bench.app import SOAKED
 from worker.bench.client import Command, Measured
 from worker.bench.connection import Connection, connect
-from worker.bench.run import Say, environment_of
+from worker.bench.run import Say, stage_environment
 from worker.clock import monotonic
 from worker.embedded import EmbeddedServer
 
@@ -93,12 +93,12 @@ class Soak:
         return head + "\n".join((f"{'':<15} {'warmed up':>9} {'end':>9}", *rows))
 
 
-async def soak(inherited: Mapping[str, str], minutes: float, say: Say) -> Soak:
+async def soak(minutes: float, say: Say) -> Soak:
     """Keep one worker at half load on a server of its own, and look at what it takes every ten seconds."""
     found = Soak()
     with EmbeddedServer() as server:
         connection = connect(server.url)
-        stage = Stage(server.url, server.pid, environment_of(inherited))
+        stage = Stage(server.url, server.pid, stage_environment())
         duo = Duo(stage, "ours", await stage.start_worker("ours", **SETTINGS), await stage.start_client("ours"))
         found.rate = LOAD * await _most(duo)
         say(f"{minutes:g} minutes at {found.rate:,.0f} requests/s")

@@ -59,28 +59,22 @@ def show(found: Figures, json_path: Path) -> None:
 
 def measure_overload(json_path: Path, *, quick: bool) -> None:
     """Measure what a flood costs others, and how a very long backlog drains."""
-    import os
-
     import uvloop
 
     from worker.bench.overload import FULL, QUICK
     from worker.bench.overload import overload as measure
 
-    inherited = os.environ  # noqa: TID251 - to hand it on, cleaned
-    found = uvloop.run(measure(inherited, QUICK if quick else FULL, lambda text: typer.echo(f"… {text}", err=True)))
+    found = uvloop.run(measure(QUICK if quick else FULL, lambda text: typer.echo(f"… {text}", err=True)))
     show(found, json_path)
 
 
 def measure_soak(json_path: Path, minutes: float) -> None:
     """Measure what grows in a worker and in Redis while it works."""
-    import os
-
     import uvloop
 
     from worker.bench.soak import soak as measure
 
-    inherited = os.environ  # noqa: TID251 - to hand it on, cleaned
-    found = uvloop.run(measure(inherited, minutes, lambda text: typer.echo(f"… {text}", err=True)))
+    found = uvloop.run(measure(minutes, lambda text: typer.echo(f"… {text}", err=True)))
     show(found, json_path)
     if found.bad:
         raise typer.Exit(1)

@@ -1,7 +1,6 @@
 """The processes behind the demo: a server, unless there is one, two workers, and one that may be killed."""
 
 import asyncio
-import os
 import signal
 import tempfile
 from collections.abc import AsyncGenerator, Generator
@@ -13,7 +12,7 @@ from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from worker.clock import monotonic, sleep
 from worker.embedded import EmbeddedServer
-from worker.embedded.child import Child
+from worker.embedded.child import Child, environment_for_children
 from worker.store.links import Links
 
 WORKERS = 2
@@ -21,7 +20,6 @@ SHOWN_OF_ID = 8
 LEASE_S = 2.0
 LOOK_EVERY_S = 0.005
 LOOK_WITHIN_S = 10.0
-FOREIGN = ("SWARMLINE_", "REDIS_URL")
 #: on a Redis that is not the demo's own its keys stand apart, unless somebody names a namespace
 APART = "swarmline-demo"
 
@@ -130,6 +128,9 @@ async def _start(app: str, place: Place, log: Path) -> Member:
 
 def _environment(place: Place) -> dict[str, str]:
     """Return the environment of a worker; an address may have a password in it, so it is no argument of a command."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}  # noqa: TID251 - handed on
-    ours = {"REDIS_URL": place.url, "NAMESPACE": place.namespace, "LEASE_S": str(LEASE_S), "LOG_LEVEL": "WARNING"}
-    return own | {f"SWARMLINE_{name}": value for name, value in ours.items()}
+    return environment_for_children(
+        SWARMLINE_REDIS_URL=place.url,
+        SWARMLINE_NAMESPACE=place.namespace,
+        SWARMLINE_LEASE_S=str(LEASE_S),
+        SWARMLINE_LOG_LEVEL="WARNING",
+    )

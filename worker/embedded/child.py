@@ -1,6 +1,7 @@
 """A process of ours: it says READY on its standard output when it serves, and it does not outlive us."""
 
 import asyncio
+import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,16 @@ from worker.errors import SwarmlineError
 
 READY_WITHIN_S = 30.0
 LOG_TAIL_BYTES = 2000
+
+
+#: what decides how a Swarmline works, and nobody has set for our children
+FOREIGN = ("SWARMLINE_", "REDIS_URL", "OTEL_")
+
+
+def environment_for_children(**own: str) -> dict[str, str]:
+    """Return our environment without anybody's settings, plus `own` variables."""
+    inherited = os.environ.items()  # noqa: TID251 - handed on
+    return {name: value for name, value in inherited if not name.startswith(FOREIGN)} | own
 
 
 class ChildFailedError(SwarmlineError):

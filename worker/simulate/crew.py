@@ -7,7 +7,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGTERM
 
 from worker.clock import monotonic, sleep
-from worker.embedded.child import Child, ChildFailedError
+from worker.embedded.child import Child, ChildFailedError, environment_for_children
 from worker.simulate.plan import Plan
 
 LOOK_EVERY_S = 0.05
@@ -174,13 +174,8 @@ def open_files(pid: int) -> int:
         return 0
 
 
-def environment_of(inherited: Mapping[str, str]) -> dict[str, str]:
+def crew_environment() -> dict[str, str]:
     """Return the environment of all processes: our code importable from anywhere, nobody's own settings."""
-    foreign = ("SWARMLINE_", "REDIS_URL", "OTEL_")
-    kept = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
-    return {
-        **kept,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "SWARMLINE_LOG_LEVEL": "WARNING",
-        "SWARMLINE_LOG_TURNS": "false",
-    }
+    return environment_for_children(
+        PYTHONPATH=str(Path(__file__).parents[2]), SWARMLINE_LOG_LEVEL="WARNING", SWARMLINE_LOG_TURNS="false"
+    )

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from worker.embedded.child import Child
 from worker.simulate.connection import connect
-from worker.simulate.crew import Crew, Way, environment_of
+from worker.simulate.crew import Crew, Way, crew_environment
 from worker.simulate.history import History
 from worker.simulate.nemesis import Targets
 from worker.simulate.network import Network, NoNetworkError
@@ -46,7 +45,7 @@ class Stage:
 @asynccontextmanager
 async def staged(plan: Plan, directory: Path) -> AsyncGenerator[Stage]:
     """Start everything and end it again."""
-    environment = environment_of(os.environ)  # noqa: TID251 - to hand it on, cleaned
+    environment = crew_environment()
     skipped: list[str] = []
     async with AsyncExitStack() as stack:
         files = directory / "redis"
