@@ -76,9 +76,11 @@ def test_the_password_is_not_on_the_command_line() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's parent-death signal is Linux only")
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
-def test_it_dies_with_a_parent_that_is_killed(ending: signal.Signals) -> None:
+def test_it_dies_with_a_parent_that_is_killed(ending: signal.Signals, tmp_path: Path) -> None:
+    # nobody is left to remove its files
+    environment = clean_environment({"TMPDIR": str(tmp_path)})
     with subprocess.Popen(
-        [sys.executable, "-c", START_AND_HANG], stdout=subprocess.PIPE, cwd=ROOT, env=clean_environment(), text=True
+        [sys.executable, "-c", START_AND_HANG], stdout=subprocess.PIPE, cwd=ROOT, env=environment, text=True
     ) as parent:
         assert parent.stdout is not None
         server_pid = int(parent.stdout.readline())
