@@ -1,11 +1,14 @@
 """`swarmline simulate` as it is typed: a short run, its report and its exit code."""
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGTERM
 
 import pytest
 
+from tests.helpers.eventually import eventually
 from tests.helpers.processes import SwarmlineProcess
 
 Start = Callable[..., SwarmlineProcess]
@@ -38,3 +41,16 @@ async def test_an_unknown_fault_is_bad_configuration(start_swarmline: Start) -> 
     process = start_swarmline("simulate", "--faults", "earthquake")
     assert await process.ended() == 78
     assert "no such fault: earthquake" in process.stderr
+
+
+def files_in(directory: str) -> list[Path]:
+    return list(Path(directory).iterdir())
+
+
+async def test_a_run_that_is_told_to_end_leaves_no_files(start_swarmline: Start) -> None:
+    with tempfile.TemporaryDirectory(prefix="sl-") as directory:  # short enough for a socket
+        process = start_swarmline("simulate", *SMALL, TMPDIR=directory)
+        await eventually(lambda: "are ready" in process.stderr, within_s=40)
+        process.send_signal(SIGTERM)
+        assert await process.ended(within_s=40) == 130
+        assert files_in(directory) == []

@@ -7,6 +7,8 @@ from typing import Annotated, Protocol
 
 import typer
 
+from worker.cli.ending import ending_in_order
+
 
 def bench(
     *,
@@ -30,12 +32,18 @@ def bench(
     from worker.bench.report import table
     from worker.bench.run import bench as measure
 
-    report = uvloop.run(measure(QUICK if quick else FULL, lambda text: typer.echo(f"… {text}", err=True)))
+    with ending_in_order():
+        report = uvloop.run(measure(QUICK if quick else FULL, say))
     report.write(json_path)
     typer.echo(table(report))
     typer.echo(f"\nEvery sample: {json_path}")
     if report.faults():
         raise typer.Exit(1)
+
+
+def say(text: str) -> None:
+    """Tell what is under way, beside the figures."""
+    typer.echo(f"… {text}", err=True)
 
 
 class Figures(Protocol):
@@ -64,7 +72,8 @@ def measure_overload(json_path: Path, *, quick: bool) -> None:
     from worker.bench.overload import FULL, QUICK
     from worker.bench.overload import overload as measure
 
-    found = uvloop.run(measure(QUICK if quick else FULL, lambda text: typer.echo(f"… {text}", err=True)))
+    with ending_in_order():
+        found = uvloop.run(measure(QUICK if quick else FULL, say))
     show(found, json_path)
 
 
@@ -74,7 +83,8 @@ def measure_soak(json_path: Path, minutes: float) -> None:
 
     from worker.bench.soak import soak as measure
 
-    found = uvloop.run(measure(minutes, lambda text: typer.echo(f"… {text}", err=True)))
+    with ending_in_order():
+        found = uvloop.run(measure(minutes, say))
     show(found, json_path)
     if found.bad:
         raise typer.Exit(1)

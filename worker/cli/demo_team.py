@@ -1,15 +1,15 @@
 """The processes behind the demo: a server, unless there is one, two workers, and one that may be killed."""
 
 import asyncio
-import signal
 import tempfile
-from collections.abc import AsyncGenerator, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from signal import SIGHUP, SIGINT, SIGKILL, SIGTERM
+from signal import SIGKILL, SIGTERM
 
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
+from worker.cli.ending import ending_in_order
 from worker.clock import monotonic, sleep
 from worker.embedded import EmbeddedServer
 from worker.embedded.child import Child, environment_for_children
@@ -89,7 +89,7 @@ async def assembled(app: str, place: Place | None = None) -> AsyncGenerator[Team
     Raises `QueueUnavailable` when no Redis answers there.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(_ending_in_order())
+        stack.enter_context(ending_in_order())
         if place is None:
             server = stack.enter_context(EmbeddedServer())
             place = Place(server.url, DEFAULT_NAMESPACE, f"{server.binary.name} on a private socket")
@@ -101,24 +101,6 @@ async def assembled(app: str, place: Place | None = None) -> AsyncGenerator[Team
         for member in members:
             stack.push_async_callback(member.child.end, SIGTERM)
         yield Team(place, list(members), links)
-
-
-@contextmanager
-def _ending_in_order() -> Generator[None]:
-    """Let SIGTERM, and the end of the terminal, end everything as Ctrl-C does: temporary directories would stay."""
-    before = {number: signal.getsignal(number) for number in (SIGTERM, SIGHUP)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:  # as under nohup
-            signal.signal(number, _interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    signal.raise_signal(SIGINT)
 
 
 async def _start(app: str, place: Place, log: Path) -> Member:

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.ending import ending_in_order
+
 SETTLES_WITHIN_S = 60.0
 
 Minutes = Annotated[float, typer.Option("--minutes", help="How long faults happen.", min=0.05, max=10_000)]
@@ -99,7 +101,8 @@ def simulate(
         return
     directory = Path(tempfile.mkdtemp(prefix="swarmline-simulate-"))
     try:
-        report = uvloop.run(run(plan, directory, lambda text: typer.echo(f"… {text}", err=True)))
+        with ending_in_order():
+            report = uvloop.run(run(plan, directory, lambda text: typer.echo(f"… {text}", err=True)))
         if keep is not None:
             shutil.copytree(directory, keep, ignore=shutil.ignore_patterns("socket"))
     finally:
