@@ -150,6 +150,12 @@ def test_clients_of_models_write_no_line_for_each_request_at_any_level(name: str
     assert logged(stream) == []
 
 
+def test_the_line_of_a_turn_is_as_compact_as_all_others() -> None:
+    logs, stream = set_up()
+    logs.turn_line()(FACTS)
+    assert '": ' not in stream.getvalue()
+
+
 @pytest.mark.parametrize("traceparent", ["", "rubbish", f'00-{TRACE}-{SPAN}-01","admin":"true'])
 def test_a_trace_that_is_none_leaves_no_mark_in_the_line(traceparent: str) -> None:
     logs, stream = set_up()

@@ -4,7 +4,6 @@ It is written once for each turn, so in JSON it goes around structlog: 2 µs ins
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import NamedTuple, TextIO
 import structlog
 
 from worker.clock import WallText
-from worker.core.json_text import quote
+from worker.core.json_text import dumps, quote
 
 #: W3C trace context: version, trace id, span id, flags
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
@@ -51,7 +50,7 @@ def hashed(client_id: str) -> str:
 
 def json_turns(stream: TextIO, fields: Mapping[str, object], *, client_ids: bool) -> TurnLine:
     """Return the writer of lines in JSON; `fields` stand in each of them."""
-    head = json.dumps({"level": "info", **fields, "event": "turn_finished"})[1:-1]
+    head = dumps({"level": "info", **fields, "event": "turn_finished"})[1:-1]
     spelled = quote if client_ids else _hash_in_json
     now = WallText()
 
