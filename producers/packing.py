@@ -14,7 +14,7 @@ from producers.line import pack
 from schemas.errors import BadRequest
 from schemas.keyspace import ShardKeys
 from schemas.model import describe
-from schemas.names import BODY_MAX_BYTES, is_client_id, is_name
+from schemas.names import BODY_MAX_BYTES, CLIENT_ID_RULE, is_client_id, is_name
 from schemas.requests import BODIES, Mode, RequestKind, WhenBusy, parse_body
 from schemas.wire import Request, to_fields
 
@@ -81,7 +81,7 @@ _ENVELOPE: Final = {
 def check_client_id(client_id: str) -> None:
     """Raise InvalidRequest unless `client_id` is one that the protocol allows."""
     if type(client_id) is not str or not is_client_id(client_id):
-        raise InvalidRequest("client_id must have 1 to 128 characters, without blanks and without * ? [ ] { } \\ ^")
+        raise InvalidRequest(f"client_id {CLIENT_ID_RULE}")
 
 
 def check_swarm_name(swarm_name: str) -> None:

@@ -14,6 +14,8 @@ REQUEST_ID_PATTERN = r"[A-Za-z0-9_.:-]{1,128}"
 CLIENT_ID_PATTERN = (
     r"[^*?\[\]{}\\^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ud800-\udfff]{1,128}"
 )
+#: the same for people
+CLIENT_ID_RULE = "must have 1 to 128 characters, no blanks, no controls and none of * ? [ ] { } \\ ^"
 NAMESPACE_PATTERN = r"[A-Za-z0-9_.:-]{1,64}"
 
 #: nested lists and objects of a body, itself included

@@ -7,13 +7,13 @@ from pydantic import AfterValidator, Field, ValidationError
 
 from schemas.errors import BadRequest
 from schemas.model import Name, WireModel, describe
-from schemas.names import PROTOCOL_VERSION, REQUEST_ID_PATTERN, is_client_id
+from schemas.names import CLIENT_ID_RULE, PROTOCOL_VERSION, REQUEST_ID_PATTERN, is_client_id
 from schemas.requests import RequestKind, WhenBusy
 
 
 def _check_client_id(text: str) -> str:
     if not is_client_id(text):
-        raise ValueError("must have 1 to 128 characters, without blanks and without * ? [ ] { } \\ ^")
+        raise ValueError(CLIENT_ID_RULE)
     return text
 
 
