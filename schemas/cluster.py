@@ -48,6 +48,11 @@ class Nodes:
         if not self._known:
             self._seed, self._known = seed, (seed,)
 
+    @property
+    def are_many(self) -> bool:
+        """Tell whether there is another one to ask."""
+        return len(self._known) > 1
+
     def owner(self, slot: int | None) -> Node | None:
         """Return who serves a slot, None if that is not known."""
         if slot is None:

@@ -20,6 +20,7 @@ from worker.embedded.process import free_port
 from worker.errors import QueueUnavailable
 from worker.store.link import Link
 from worker.store.links import Links
+from worker.store.node import nodes_of
 
 NAMESPACE = "swarmline"
 
@@ -133,6 +134,22 @@ async def test_what_was_done_before_a_slot_moved_is_not_done_again(
     assert (await worker.store.commit(number, [finish(session)])).statuses == done.statuses
     assert other.client.xlen(stage.keys.outbox(SID)) == 1
     other.client.delete(*other.client.cluster("GETKEYSINSLOT", stage.keys.slot, 1000))
+
+
+async def test_a_frozen_node_leaves_time_to_ask_another_one(cluster: Cluster) -> None:
+    frozen, *others = cluster.masters
+    keys = shard_on(cluster, others[0], 700)
+    link = Link(cluster.url, keys.slot)
+    assert await link.command("GET", keys.bell) is None
+    await link.close()
+    for node in others:
+        nodes_of(cluster.url).doubt(("127.0.0.1", node.server.port))
+    frozen.server.pause()
+    try:
+        assert await link.command("GET", keys.bell) is None
+    finally:
+        frozen.server.resume()
+    await link.close()
 
 
 async def test_user_and_password_of_the_address_count_at_every_node(cluster: Cluster) -> None:

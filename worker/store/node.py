@@ -1,5 +1,6 @@
 """The connection under a `Link`: to the server that a URL names, or to the node of its cluster that serves a slot."""
 
+import asyncio
 import contextlib
 from functools import cache
 from typing import Any, cast
@@ -14,7 +15,7 @@ from redis.asyncio.connection import (
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
-from redis.exceptions import NoPermissionError, ReadOnlyError, ResponseError
+from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
 from schemas.cluster import ASK_MODE, ASK_SLOTS, ELSEWHERE, HOPS_MAX, Node, Nodes
 
@@ -69,29 +70,43 @@ class _AtNode(AbstractConnection):
     def __init__(self, *, slot: int | None, nodes: Nodes, **options: Any) -> None:
         super().__init__(**options)  # pyright: ignore[reportUnknownMemberType]
         self._slot, self._nodes = slot, nodes
+        self._patience_s = self.socket_connect_timeout and self.socket_connect_timeout / 2
         nodes.begin_at((self.host, self.port))
 
     async def connect(self) -> None:
         """Connect where the slot is served; raises RedisError."""
         if self.is_connected:
             return
+        fault: Exception = Disconnected(f"the nodes of the cluster do not agree on who serves slot {self._slot}")
         for _ in range(HOPS_MAX):
-            node = self.host, self.port = self._nodes.nearest(self._slot)
-            await super().connect()
+            node = self._nodes.nearest(self._slot)
             try:
-                await self._learn_of_nodes(node)
-            except BaseException:
-                await self.disconnect(nowait=True)
-                raise
-            if self._nodes.owner(self._slot) in (None, node):
-                return
-            await super().disconnect(nowait=True)
-        raise Disconnected(f"the nodes of the cluster do not agree on who serves slot {self._slot}")
+                await self._connect_to(node)
+            except (RedisError, OSError) as error:
+                if self._nodes.nearest(self._slot) == node:
+                    raise  # there is no other one
+                fault = error
+            else:
+                if self._nodes.owner(self._slot) in (None, node):
+                    return
+                await super().disconnect(nowait=True)
+        raise fault
 
     async def disconnect(self, nowait: bool = False) -> None:  # noqa: FBT001, FBT002 - as redis-py calls it
         """Disconnect; whatever the reason is, another node is asked first when it connects again."""
         self._nodes.doubt((self.host, self.port))
         await super().disconnect(nowait)
+
+    async def _connect_to(self, node: Node) -> None:
+        self.host, self.port = node
+        try:
+            # a node that is frozen must leave time to ask another one
+            async with asyncio.timeout(self._patience_s if self._nodes.are_many else None):
+                await super().connect()
+                await self._learn_of_nodes(node)
+        except BaseException:
+            await self.disconnect(nowait=True)
+            raise
 
     async def _learn_of_nodes(self, node: Node) -> None:
         nodes = self._nodes
