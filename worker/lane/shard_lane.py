@@ -21,6 +21,7 @@ from worker.lane.releaser import Releaser
 from worker.lane.server_clock import ServerClock
 from worker.lane.shared import SharedStates
 from worker.lane.slots import Slots
+from worker.lane.strays import Strays
 from worker.lane.turns import AttemptRules, TurnRunner
 from worker.store.commits import FencedAnswer
 from worker.store.renewal import Renewal
@@ -78,6 +79,7 @@ class ShardLane:
         self._control = Control(store, self._outage, self.executor, runner)
         self._intake = Intake(store, self.executor, self._outage, observers, slots)
         self._live = LiveEvents(self.executor.held, self._flusher)
+        self._strays = Strays(store.noted, self._outage, self.executor.held, self._releaser, rules.lease_s)
 
     async def prepare(self) -> None:
         """Create what is missing in Redis and announce the swarms; raises `QueueUnavailable`."""
@@ -88,7 +90,7 @@ class ShardLane:
     async def run(self) -> None:
         """Run all loops for ever."""
         async with asyncio.TaskGroup() as group:
-            for loop in (self._intake, self._committer, self._flusher, self._deltas, self._live):
+            for loop in (self._intake, self._committer, self._flusher, self._deltas, self._live, self._strays):
                 group.create_task(loop.run())
             group.create_task(self._control.listen())
 

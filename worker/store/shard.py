@@ -11,6 +11,7 @@ from worker.store.claims import Claim, NotAnnounced, parse_claim, parse_record
 from worker.store.commits import FencedAnswer, FinishedTurn, HandBack, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
 from worker.store.link import Argument, Link, Wait
+from worker.store.noted import Noted
 from worker.store.script import load
 from worker.store.setup import agree_on_namespace
 
@@ -59,6 +60,7 @@ class ShardStore:
         self.kept = KeptSessions()
         self.bell = Bell(url, keys)
         self._links = {name: Link(url, keys.slot) for name in PURPOSES}
+        self.noted = Noted(self._links["aside"], keys, identity.worker_id)
 
     async def close(self) -> None:
         """Close all connections."""
