@@ -55,6 +55,10 @@ class Executor:
 
     def start(self, claimed: ClaimedSession) -> None:
         """Take a claimed session and run what waits in it."""
+        earlier = self.held.get(claimed.sid)
+        if earlier is not None:
+            # Let go of, or handed back: the answer that says so comes over another connection, and may be later.
+            self._forget(earlier)
         held = HeldSession(self._services, claimed, self._swarms[claimed.swarm_name])
         self.held[claimed.sid] = held
         self.suspects.took(held)
@@ -166,7 +170,7 @@ class Executor:
         duration_s, now_ms = monotonic() - started, held.now_ms()
         wait_s = max(0.0, (now_ms - step.request.accepted_at_ms) / 1000 - duration_s)
         begin_commit(ended.turn)
-        self._send(held, item, partial(self._committed, held, item, ended, wait_s, duration_s), now_ms)
+        self._send(held, item, partial(self._committed, held, item, ended, (wait_s, duration_s)), now_ms)
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
         """Take a request off its list that has nothing to say any more."""
@@ -183,19 +187,13 @@ class Executor:
         self._committer.submit(item, confirm)
 
     def _committed(
-        self,
-        held: HeldSession,
-        item: FinishedTurn,
-        ended: Ended,
-        wait_s: float,
-        duration_s: float,
-        status: CommitStatus,
+        self, held: HeldSession, item: FinishedTurn, ended: Ended, times_s: tuple[float, float], status: CommitStatus
     ) -> None:
         turn = ended.turn
         if turn.trace is not None:
             end(turn.trace, item, ended, status)
         if status is OK:
-            self._observers.committed(held, item, ended, wait_s, duration_s)
+            self._observers.committed(held, item, ended, *times_s)
             if held.is_suspect and item.source is MAILBOX:
                 self.suspects.clear(held)
             if turn.progress.shared:
