@@ -10,7 +10,7 @@ from tests.helpers.eventually import eventually
 from tests.lane.at_work import KEYS, output, request_of, working
 from worker.observe.levels import Levels
 from worker.observe.metrics import Metrics
-from worker.store.commits import FencedAnswer, FinishedTurn
+from worker.store.commits import FencedAnswer
 from worker.store.shard import ShardStore
 
 SID = "support:alice"
@@ -23,8 +23,8 @@ class LateAnswers:
         self.come = asyncio.Event()
         commit = ShardStore.commit
 
-        async def late(store: ShardStore, op_number: int, turns: Sequence[FinishedTurn]) -> FencedAnswer:
-            answer = await commit(store, op_number, turns)
+        async def late(store: ShardStore, op_number: int, items: Sequence[list[str]]) -> FencedAnswer:
+            answer = await commit(store, op_number, items)
             await self.come.wait()
             return answer
 

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from schemas.keyspace import sid_of
 from tests.model.shard_model import SWEPT, ModelSession, ShardModel, Taken
-from tests.store.stage import LEASE_MS, TTL_MS, Stage, StagedWorker, finish
+from tests.store.stage import LEASE_MS, TTL_MS, Stage, StagedWorker, ended, finish
 from worker.simulate import keyspace
 from worker.store.claims import ClaimedSession, NoLease
-from worker.store.commits import EndedRequest, LiveOutput, Source
+from worker.store.commits import LiveOutput, Source
 from worker.store.housekeeper import ShardHousekeeper
 
 WORKERS = ("w1", "w2", "w3")
@@ -163,8 +163,8 @@ class ShardMachine(RuleBasedStateMachine):
         elif verdict == "called_off":
             self._commit_void(hold)
         elif not crash:
-            ended = [EndedRequest(hold.claimed.requests[hold.done].request_id, "", "", sequenced=False)]
-            changes = {"requests": ended, "dispose": True, "release": True, "records": [], "journaled": True}
+            requests = [ended(hold.claimed.requests[hold.done].request_id, "", "", sequenced=False)]
+            changes = {"requests": requests, "dispose": True, "release": True, "records": [], "journaled": True}
             if self._commit(hold, finish(hold.claimed, hold.done, **changes), is_lost=is_lost):
                 self.model.dispose(hold.client)
                 self.holds.remove(hold)
@@ -354,10 +354,10 @@ class ShardMachine(RuleBasedStateMachine):
         return verdict
 
     def _commit_void(self, hold: Hold) -> None:
-        ended = [EndedRequest(hold.claimed.requests[hold.done].request_id, "", "", sequenced=False)]
+        requests = [ended(hold.claimed.requests[hold.done].request_id, "", "", sequenced=False)]
         release = hold.is_last
         session = self.model.sessions[hold.client]
-        changes = {"requests": ended, "opens": False, "records": [], "release": release, "turn": session.turn or 0}
+        changes = {"requests": requests, "opens": False, "records": [], "release": release, "turn": session.turn or 0}
         if self._commit(hold, finish(hold.claimed, hold.done, **changes), is_lost=False):
             self.model.commit(hold.client, from_control=False, release=release, opens=False)
             hold.done += 1

@@ -58,10 +58,9 @@ NO_FENCE = (
     Change("commit", "elseif not call('ZSCORE', workers_key, worker_id) then", "elseif false then"),
     Change("commit", "if not is_record_of(heads[i], ARGV[at]) then", "if not heads[i] then"),
 )
-CONFIRMED_AT_ONCE = """for _, confirm in group:
-            confirm(CommitStatus.OK)
+CONFIRMED_AT_ONCE = """self._on_answer(group, FencedAnswer([CommitStatus.OK] * len(group), []))
         try:
-            await self._store.commit(self._op_number, turns)
+            await self._store.commit(self._op_number, items)
         except Exception:
             return
         return

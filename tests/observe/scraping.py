@@ -52,7 +52,7 @@ def used(metrics: Metrics) -> Metrics:
     metrics.begin()
     metrics.admitted({"accepted:support:execute": 3, "accepted:support:ban": 1, "deduplicated": 2})
     metrics.admitted({"rejected:mailbox_full": 1, "answered:rejected:support": 1, "dead:malformed": 4})
-    metrics.turn_finished("support", "completed", 0.004, 0.5)
+    metrics.turns_finished("support", "completed", [(0.004, 0.5)])
     metrics.published(3, 2, 1)
     metrics.unheard(4)
     metrics.first_emit("support", 0.02)

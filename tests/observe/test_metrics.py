@@ -80,7 +80,7 @@ def test_each_method_moves_its_figure() -> None:
 def test_a_value_falls_in_the_first_bucket_that_holds_it() -> None:
     metrics = Metrics(buckets=Buckets(wait=(1.0,), turn=(0.1, 1.0)))
     for duration_s in (0.05, 0.1, 0.5, 7.0):
-        metrics.turn_finished("s", "failed", 0.0, duration_s)
+        metrics.turns_finished("s", "failed", [(0.0, duration_s)])
     seen = scrape(metrics)
     name = "swarmline_request_duration_seconds_bucket[le={}][outcome=failed][swarm=s]"
     assert [seen[name.format(bound)] for bound in ("0.1", "1.0", "+Inf")] == [2, 3, 4]

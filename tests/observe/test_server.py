@@ -47,7 +47,7 @@ def get(server: MetricsServer, path: str, method: str = "GET") -> tuple[int, str
 
 
 def test_a_scrape_shows_the_worker_and_its_process(server: MetricsServer, metrics: Metrics) -> None:
-    metrics.turn_finished("support", "completed", 0.1, 0.2)
+    metrics.turns_finished("support", "completed", [(0.1, 0.2)])
     status, text = get(server, "/metrics")
     names = {family.name for family in text_string_to_metric_families(text)}
     assert status == 200

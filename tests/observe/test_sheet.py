@@ -27,7 +27,7 @@ metrics.begin()
 metrics.slots(1, 4)
 print("counting", flush=True)
 while True:
-    metrics.turn_finished("support", "completed", 0.0, 0.5)
+    metrics.turns_finished("support", "completed", [(0.0, 0.5)])
 """
 
 
@@ -73,7 +73,7 @@ def test_figures_of_several_processes_are_added_up() -> None:
     for number, metrics in enumerate(ones, 1):
         metrics.begin()
         metrics.redis_error("commit")
-        metrics.turn_finished("support", "completed", 0.0, 0.5)
+        metrics.turns_finished("support", "completed", [(0.0, 0.5)])
         metrics.slots(number, 10)
         metrics.loop_lag(number)
     shown = figures(registry_over([metrics.sheet for metrics in ones]))

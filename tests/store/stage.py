@@ -10,7 +10,7 @@ import redis.asyncio as redis_asyncio
 from schemas.keyspace import ShardKeys
 from worker.core.session import Session
 from worker.store.claims import Claim, ClaimedSession
-from worker.store.commits import EndedRequest, FinishedTurn, HandBack, LiveOutput, Source
+from worker.store.commits import EndedRequest, HandBack, LiveOutput, Source, commit_item
 from worker.store.renewal import Renewal, RenewalLink
 from worker.store.shard import ShardLimits, ShardStore, WorkerIdentity
 
@@ -65,9 +65,9 @@ class StagedWorker:
         (session,) = (await self.claim()).sessions
         return session
 
-    async def commit(self, *turns: FinishedTurn) -> list[str]:
+    async def commit(self, *items: list[str]) -> list[str]:
         """Return the status of each item."""
-        return [str(status) for status in (await self.store.commit(self.next("commit"), turns)).statuses]
+        return [str(status) for status in (await self.store.commit(self.next("commit"), items)).statuses]
 
     async def flush(self, *outputs: LiveOutput) -> list[str]:
         """Return the status of each item."""
@@ -86,23 +86,28 @@ def reply_of(request_id: str, client_id: str = "alice", status: str = "completed
     return json.dumps(reply, separators=(",", ":"))
 
 
-def finish(session: ClaimedSession, index: int = 0, **changes: Any) -> FinishedTurn:
+def ended(request_id: str, reply: str, reply_to: str, *, sequenced: bool) -> EndedRequest:
+    """Return a request that ends with a commit."""
+    return request_id, reply, reply_to, sequenced
+
+
+def finish(session: ClaimedSession, index: int = 0, **changes: Any) -> list[str]:
     """Return the commit item of a plain turn: the request at `index` of the claim is answered with "Hi!"."""
-    source = changes.pop("source", Source.MAILBOX)
+    source = changes.setdefault("source", Source.MAILBOX)
     waiting = session.control if source is Source.CONTROL else session.requests
-    request = waiting[index]
-    reply = reply_of(request.request_id, session.client_id)
+    if "requests" not in changes:
+        request = waiting[index]
+        reply = reply_of(request.request_id, session.client_id)
+        changes["requests"] = [ended(request.request_id, reply, request.reply_to, sequenced=True)]
     fields: dict[str, Any] = {
         "sid": session.sid,
         "fence": session.fence,
-        "source": source,
         "turn": session.turn + index + 1,
-        "requests": [EndedRequest(request.request_id, reply, request.reply_to, sequenced=True)],
         "release": index == len(waiting) - 1,
         "ttl_ms": TTL_MS,
         "records": [RECORD],
     }
-    return FinishedTurn(**(fields | changes))
+    return commit_item(**(fields | changes))
 
 
 def session_after(claimed: ClaimedSession, *, turns: int = 1, records: Sequence[str] = (RECORD,)) -> Session:

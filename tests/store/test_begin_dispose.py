@@ -1,13 +1,12 @@
 """Disposal begins with a step that can't be called off afterwards, and its commit leaves nothing behind."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
-from tests.store.stage import SID, Ears, Stage, StagedWorker, finish, reply_of
+from tests.store.stage import SID, Ears, Stage, StagedWorker, ended, finish, reply_of
 from worker.store.claims import ClaimedSession
-from worker.store.commits import EndedRequest, Source
+from worker.store.commits import Source
 
 
 async def asked(stage: Stage, worker: StagedWorker) -> ClaimedSession:
@@ -121,11 +120,10 @@ async def test_a_forced_disposal_ends_everything_that_waits(stage: Stage, worker
     await stage.push("d-1", kind="dispose", force="1")
     await worker.claim(0)
     assert await begin(worker, session) == "disposing"
-    cancelled = [EndedRequest(i, reply_of(i, status="cancelled"), "", sequenced=True) for i in ("r-1", "r-2")]
-    ended = [EndedRequest("d-1", reply_of("d-1"), "", sequenced=True)]
+    cancelled = [ended(i, reply_of(i, status="cancelled"), "", sequenced=True) for i in ("r-1", "r-2")]
+    requests = [ended("d-1", reply_of("d-1"), "", sequenced=True)]
     first = finish(session, requests=cancelled, release=False)
-    last = finish(session, source=Source.MAILBOX, requests=ended, dispose=True, release=True)
-    last = replace(last, source=Source.CONTROL)
+    last = finish(session, source=Source.CONTROL, requests=requests, dispose=True, release=True)
     assert await worker.commit(first, last) == ["ok", "ok"]
     assert await stage.keys_of() == []
     assert (await stage.result("r-2"))["status"] == "cancelled"

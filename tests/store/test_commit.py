@@ -13,11 +13,12 @@ from tests.store.stage import (
     Ears,
     Stage,
     StagedWorker,
+    ended,
     finish,
     reply_of,
 )
 from worker.store.claims import NoLease
-from worker.store.commits import EndedRequest, Source
+from worker.store.commits import DeadLetter, Source
 
 
 async def test_a_turn_is_committed_as_a_whole(stage: Stage, worker: StagedWorker) -> None:
@@ -90,7 +91,7 @@ async def test_a_turn_without_records_or_events_expires_what_there_is(stage: Sta
     await stage.push("r-1")
     await worker.commit(finish(await worker.claim_one()))
     await stage.push("r-2")
-    quiet = finish(await worker.claim_one(), records=[], requests=[EndedRequest("r-2", "", "", sequenced=False)])
+    quiet = finish(await worker.claim_one(), records=[], requests=[ended("r-2", "", "", sequenced=False)])
     assert await worker.commit(quiet) == ["ok"]
     for key in (stage.keys.session(SID), stage.keys.history(SID), stage.keys.outbox(SID)):
         assert await stage.redis.pttl(key) > TTL_MS
@@ -156,8 +157,8 @@ async def test_a_request_that_came_meanwhile_makes_the_session_ready_again(stage
 async def test_one_reply_ends_many_requests_in_one_commit(stage: Stage, worker: StagedWorker, ears: Ears) -> None:
     await stage.push_all(["r-1", "r-2", "r-3"])
     session = await worker.claim_one()
-    ended = [EndedRequest(request_id, reply_of(request_id), "", sequenced=True) for request_id in ("r-1", "r-2")]
-    await worker.commit(finish(session, requests=ended, release=True))
+    requests = [ended(request_id, reply_of(request_id), "", sequenced=True) for request_id in ("r-1", "r-2")]
+    await worker.commit(finish(session, requests=requests, release=True))
     assert [json.loads(data)["requestId"] for _, data in await ears.heard()] == ["r-1", "r-2"]
     assert [request.request_id for request in await worker.store.mailbox_of(SID)] == ["r-3"]
     assert (await stage.session())["status"] == "ready"
@@ -167,7 +168,7 @@ async def test_a_reply_without_a_turn_is_published_as_it_is_and_not_kept_in_the_
     stage: Stage, worker: StagedWorker, ears: Ears
 ) -> None:
     await stage.push("r-1")
-    unnumbered = EndedRequest("r-1", '{"seq":null}', "", sequenced=False)
+    unnumbered = ended("r-1", '{"seq":null}', "", sequenced=False)
     await worker.commit(finish(await worker.claim_one(), requests=[unnumbered], opens=False, records=[]))
     assert await ears.heard() == [(stage.keys.client_channel(SID), '{"seq":null}')]
     assert await stage.result("r-1") == {"seq": None}
@@ -177,7 +178,7 @@ async def test_a_reply_without_a_turn_is_published_as_it_is_and_not_kept_in_the_
 async def test_a_commit_with_a_dead_reason_buries_the_whole_request(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-1", body='{"message":"a\\nb"}\n\t', sentAtMs="7", whenBusy="coalesce")
     session = await worker.claim_one()
-    await worker.commit(finish(session, dead_reason="bad_request", error="no", attempts=2))
+    await worker.commit(finish(session, dead=DeadLetter("bad_request", "no", 2)))
     (letter,) = await stage.dead()
     assert (letter["reason"], letter["error"], letter["attempts"]) == ("bad_request", "no", "2")
     assert {name: value for name, value in letter.items() if name.startswith("orig.")} == {
@@ -200,7 +201,7 @@ async def test_the_dead_letter_of_a_claimed_request_has_the_fields_that_were_sen
     await stage.push("r-1", **sent)
     session = await worker.claim_one()
     assert session.requests[0].body == b"\n1\t"
-    await worker.commit(finish(session, dead_reason="bad_request", error="no"))
+    await worker.commit(finish(session, dead=DeadLetter("bad_request", "no", 1)))
     (letter,) = await stage.dead()
     known = {"v": "1", "requestId": "r-1", "clientId": "alice", "swarmName": "support", "kind": "execute"}
     assert {name: value for name, value in letter.items() if name.startswith("orig.")} == {

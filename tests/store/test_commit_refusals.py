@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.store.stage import SID, Ears, Stage, StagedWorker, finish, reply_of
+from tests.store.stage import SID, Ears, Stage, StagedWorker, ended, finish, reply_of
 from worker.store.claims import ClaimedSession
-from worker.store.commits import EndedRequest, Source
+from worker.store.commits import DeadLetter, Source
 
 
 async def two_sessions(stage: Stage, worker: StagedWorker) -> tuple[ClaimedSession, ClaimedSession]:
@@ -75,7 +75,7 @@ async def test_a_request_that_is_not_at_the_head_is_not_committed(stage: Stage, 
 async def test_an_id_that_only_begins_like_the_head_is_not_the_head(stage: Stage, worker: StagedWorker) -> None:
     await stage.push("r-10")
     session = await worker.claim_one()
-    shorter = [EndedRequest("r-1", "{}", "", sequenced=True)]
+    shorter = [ended("r-1", "{}", "", sequenced=True)]
     assert await worker.commit(finish(session, requests=shorter)) == ["moved"]
     assert await stage.redis.exists(stage.keys.result("r-1")) == 0
 
@@ -83,8 +83,8 @@ async def test_an_id_that_only_begins_like_the_head_is_not_the_head(stage: Stage
 async def test_one_of_several_requests_that_is_not_there_refuses_the_item(stage: Stage, worker: StagedWorker) -> None:
     await stage.push_all(["r-1", "r-2"])
     session = await worker.claim_one()
-    ended = [EndedRequest(request_id, "{}", "", sequenced=True) for request_id in ("r-1", "r-3")]
-    assert await worker.commit(finish(session, requests=ended)) == ["moved"]
+    requests = [ended(request_id, "{}", "", sequenced=True) for request_id in ("r-1", "r-3")]
+    assert await worker.commit(finish(session, requests=requests)) == ["moved"]
     assert len(await worker.store.mailbox_of(SID)) == 2
 
 
@@ -92,7 +92,7 @@ async def test_the_named_list_must_hold_the_request(stage: Stage, worker: Staged
     await stage.push("r-1")
     await stage.push("c-1", kind="notify")
     session = await worker.claim_one()
-    wrong = [EndedRequest("c-1", "{}", "", sequenced=True)]
+    wrong = [ended("c-1", "{}", "", sequenced=True)]
     assert await worker.commit(finish(session, requests=wrong)) == ["moved"]
     assert await worker.commit(finish(session, source=Source.CONTROL, opens=False, release=False)) == ["ok"]
     assert await worker.commit(finish(session)) == ["ok"]
@@ -147,7 +147,7 @@ async def test_an_index_of_a_wrong_type_costs_no_turn(stage: Stage, worker: Stag
     await stage.redis.delete(key)
     await stage.redis.set(key, "overwritten")
     before = await dump(stage)
-    turn = finish(alice, bans=[("calm", True)], events=["1"], dead_reason="bad_request")
+    turn = finish(alice, bans=[("calm", True)], events=["1"], dead=DeadLetter("bad_request", "", 1))
     with pytest.raises(Exception, match="wrong kind"):
         await worker.commit(turn, finish(bob))
     assert await dump(stage) == before
@@ -158,11 +158,11 @@ async def test_no_reply_of_many_is_written_when_the_outbox_is_damaged(stage: Sta
     await stage.push_all(["r-1", "r-2"])
     session = await worker.claim_one()
     await stage.redis.set(stage.keys.outbox(SID), "somebody's")
-    ended = [
-        EndedRequest("r-1", reply_of("r-1"), "", sequenced=False),
-        EndedRequest("r-2", reply_of("r-2"), "", sequenced=True),
+    requests = [
+        ended("r-1", reply_of("r-1"), "", sequenced=False),
+        ended("r-2", reply_of("r-2"), "", sequenced=True),
     ]
-    assert await worker.commit(finish(session, requests=ended, release=True)) == ["wrong_type"]
+    assert await worker.commit(finish(session, requests=requests, release=True)) == ["wrong_type"]
     assert (await stage.result("r-1"))["status"] == "accepted"
     assert await stage.redis.pttl(stage.keys.result("r-1")) == -1
 
@@ -190,7 +190,7 @@ async def test_a_turn_is_not_committed_after_one_that_could_not_be_written(
     await stage.push_all(["r-1", "r-2"])
     session = await worker.claim_one()
     await stage.redis.set(getattr(stage.keys, name)(SID), "somebody's")
-    ended = [EndedRequest("r-2", '{"seq":null}', "", sequenced=False)]
-    second = finish(session, 1, requests=ended, opens=False, records=[])
+    requests = [ended("r-2", '{"seq":null}', "", sequenced=False)]
+    second = finish(session, 1, requests=requests, opens=False, records=[])
     assert await worker.commit(finish(session, 0), second) == ["wrong_type", "fenced"]
     assert [request.request_id for request in await worker.store.mailbox_of(SID)] == ["r-1", "r-2"]

@@ -1,13 +1,11 @@
 """A head that waits for its retry: it keeps its place and its due time, and holds up nothing but its session."""
 
-from dataclasses import replace
-
 import pytest
 
-from tests.store.stage import SID, Stage, StagedWorker, finish, reply_of
+from tests.store.stage import SID, Stage, StagedWorker, ended, finish, reply_of
 from worker.core.request import AdmittedRequest
 from worker.store.claims import ClaimedSession
-from worker.store.commits import EndedRequest, LiveOutput, Source
+from worker.store.commits import LiveOutput, Source
 
 WAIT_MS = 60_000
 
@@ -137,9 +135,8 @@ async def test_a_disposal_leaves_no_trace_of_the_wait(stage: Stage, worker: Stag
     await stage.push("d-1", kind="dispose", force="1")
     session = await worker.claim_one()
     (head,) = await worker.store.mailbox_of(SID)
-    cancelled = EndedRequest(head.request_id, reply_of("r-2", status="cancelled"), "", sequenced=False)
-    waiting = finish(session, source=Source.CONTROL, release=False)
-    waiting = replace(waiting, source=Source.MAILBOX, requests=[cancelled])
+    cancelled = ended(head.request_id, reply_of("r-2", status="cancelled"), "", sequenced=False)
+    waiting = finish(session, requests=[cancelled], release=False)
     end = finish(session, source=Source.CONTROL, dispose=True, records=[])
     assert await worker.commit(waiting, end) == ["ok", "ok"]
     assert await stage.keys_of() == []
@@ -152,9 +149,9 @@ async def test_a_retry_is_called_off_by_the_commit_that_ends_the_head(stage: Sta
     await stage.push("c-1", kind="cancel-output")
     session = await worker.claim_one()
     assert session.retries == 1, "the holder for control alone knows that the head waits for its retry"
-    cancelled = EndedRequest("r-1", reply_of("r-1", status="cancelled"), "", sequenced=False)
+    cancelled = ended("r-1", reply_of("r-1", status="cancelled"), "", sequenced=False)
     control = finish(session, source=Source.CONTROL, opens=False, records=[], wakes=True)
-    head = replace(control, source=Source.MAILBOX, requests=[cancelled], release=False, wakes=False, journaled=True)
+    head = finish(session, requests=[cancelled], opens=False, records=[], release=False, journaled=True)
     assert await worker.commit(head, control) == ["ok", "ok"]
     assert await stage.names(stage.keys.delayed) == []
     again = await worker.claim_one()

@@ -1,16 +1,18 @@
 """Commit finished turns in groups: what ends while one commit is under way goes out together with the next."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 
+from worker.lane.items import Commit
 from worker.lane.outage import Outage
 from worker.store.claims import NoLease
-from worker.store.commits import CommitStatus, FencedAnswer, FinishedTurn
+from worker.store.commits import CommitStatus, FencedAnswer
 from worker.store.shard import ShardStore
 
-#: called on the event loop when the outcome of one item is known
-Confirm = Callable[[CommitStatus], None]
+#: called on the event loop when the outcome of some commits is known
+OnCommitted = Callable[[Sequence[Commit], FencedAnswer], None]
 
 MAX_TURNS = 128
 MAX_BYTES = 4 << 20
@@ -19,19 +21,20 @@ MAX_BYTES = 4 << 20
 class Committer:
     """One commit call under way at most; no timer, so grouping adds no latency."""
 
-    def __init__(self, store: ShardStore, outage: Outage, on_answer: Callable[[FencedAnswer], None]) -> None:
+    def __init__(self, store: ShardStore, outage: Outage, on_answer: OnCommitted) -> None:
         """Commit through `store`; `on_answer` gets every answer."""
         self._store = store
         self._outage = outage
         self._on_answer = on_answer
-        self._waiting: deque[tuple[FinishedTurn, Confirm]] = deque()
+        self._waiting: list[Commit] = []
         self._wake = asyncio.Event()
         self._op_number = 0
 
-    def submit(self, turn: FinishedTurn, confirm: Confirm) -> None:
-        """Queue a finished turn; turns of one session are committed in the order in which they are submitted."""
-        self._waiting.append((turn, confirm))
-        self._wake.set()
+    def submit(self, commit: Commit) -> None:
+        """Queue the end of a request; those of one session are committed in the order in which they are submitted."""
+        if not self._waiting:
+            self._wake.set()
+        self._waiting.append(commit)
 
     async def run(self) -> None:
         """Commit for ever; an outage of Redis is waited out with the same call."""
@@ -41,22 +44,17 @@ class Committer:
             while self._waiting:
                 await self._commit(self._next_group())
 
-    def _next_group(self) -> list[tuple[FinishedTurn, Confirm]]:
-        group: list[tuple[FinishedTurn, Confirm]] = []
-        size = 0
-        while self._waiting and len(group) < MAX_TURNS and size < MAX_BYTES:
-            turn, confirm = self._waiting.popleft()
-            size += turn.size()
-            group.append((turn, confirm))
+    def _next_group(self) -> list[Commit]:
+        sizes = accumulate([sum(map(len, commit.item)) for commit in self._waiting[:MAX_TURNS]])
+        count = min(1 + bisect_left(list(sizes), MAX_BYTES), MAX_TURNS)
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
         return group
 
-    async def _commit(self, group: list[tuple[FinishedTurn, Confirm]]) -> None:
+    async def _commit(self, group: list[Commit]) -> None:
         self._op_number += 1
-        turns = [turn for turn, _ in group]
+        items = [commit.item for commit in group]
         try:
-            answer = await self._outage.until_answered("commit", lambda: self._store.commit(self._op_number, turns))
+            answer = await self._outage.until_answered("commit", lambda: self._store.commit(self._op_number, items))
         except NoLease:
             answer = FencedAnswer([CommitStatus.FENCED] * len(group), [])
-        for (_, confirm), status in zip(group, answer.statuses, strict=True):
-            confirm(status)
-        self._on_answer(answer)
+        self._on_answer(group, answer)

@@ -3,26 +3,25 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
 
 import structlog
 
 from worker.clock import monotonic
 from worker.definitions.swarm import Swarm
 from worker.errors import Fenced
-from worker.lane.committer import Committer, Confirm
+from worker.lane.committer import Committer
 from worker.lane.held import HeldSession, LaneServices
-from worker.lane.items import commit_item, void_item
+from worker.lane.held_sessions import HeldSessions
+from worker.lane.items import Commit, commit_of, void_of
 from worker.lane.observers import Observers
 from worker.lane.session_tasks import SessionTasks
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, control_steps, mailbox_steps
-from worker.lane.suspects import Suspects
 from worker.lane.traced import begin_commit, end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
-from worker.store.commits import MAILBOX, OK, CommitStatus, FinishedTurn, HandBack
+from worker.store.commits import MAILBOX, OK, CommitStatus, HandBack
 from worker.turn.together import COALESCE
 
 log = structlog.get_logger(__name__)
@@ -44,44 +43,24 @@ class Executor:
         self._services = services
         self._committer = committer
         self._runner = runner
-        self._slots, self._observers = places
-        self.suspects = Suspects()
+        slots, self._observers = places
         self._tasks = SessionTasks(self._serve)
-        self._emptied = asyncio.Event()
-        self.held: dict[str, HeldSession] = {}
+        self.held = HeldSessions(slots)
         self.registered = asyncio.Event()
-        self.draining = self._hurries = False
+        self.draining = False
         self.losses = 0  # how often others have taken everything
 
-    def start(self, claimed: ClaimedSession) -> None:
-        """Take a claimed session and run what waits in it."""
-        earlier = self.held.get(claimed.sid)
-        if earlier is not None:
-            # Let go of, or handed back: the answer that says so comes over another connection, and may be later.
-            self._forget(earlier)
-        held = HeldSession(self._services, claimed, self._swarms[claimed.swarm_name])
-        self.held[claimed.sid] = held
-        self.suspects.took(held)
-        self._slots.take()
-        self._tasks.start(held)
+    def start(self, claimed: Iterable[ClaimedSession]) -> None:
+        """Take claimed sessions and run what waits in them."""
+        taken = [HeldSession(self._services, session, self._swarms[session.swarm_name]) for session in claimed]
+        self.held.take(taken)
+        self._tasks.start(taken)
 
     def lose_all(self) -> None:
         """Others have the sessions: stop every turn, write nothing any more."""
         self.losses += 1
         for held in list(self.held.values()):
             self._lose(held)
-
-    async def emptied(self, within_s: float) -> None:
-        """Wait until no session is held, `within_s` at most; `hurry` ends the wait."""
-        self._emptied.clear()
-        if self.held and not self._hurries:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._emptied.wait(), within_s)
-
-    def hurry(self) -> None:
-        """Wait for turns no longer, nor begin to."""
-        self._hurries = True
-        self._emptied.set()
 
     async def stop(self) -> list[HandBack]:
         """Cancel the turns under way and return what must be handed back: all sessions that are still held."""
@@ -159,54 +138,63 @@ class Executor:
         if delayed.reason:
             self._observers.delayed(held, step.request.request_id, step.retries + 1, delayed)
         await self._services.releaser.hand_back((held.hand_back(delayed.wait_ms, is_parked=not delayed.reason),))
-        self._forget(held)
+        self.held.let_go((held,))
         return None
 
     def submit(self, held: HeldSession, step: Step, ended: Ended, started: float, *, release: bool) -> None:
         """Commit what a request made; with `release` it is the last of this claim."""
         if ended.first is not None:
             self.submit(held, *ended.first, started, release=False)
-        item = commit_item(held, step, ended, release=release)
         duration_s, now_ms = monotonic() - started, held.now_ms()
-        wait_s = max(0.0, (now_ms - step.request.accepted_at_ms) / 1000 - duration_s)
+        wait_s = (now_ms - step.request.accepted_at_ms) / 1000 - duration_s
+        commit = commit_of(held, step, ended, (wait_s if wait_s > 0 else 0.0, duration_s), release=release)
         begin_commit(ended.turn)
-        self._send(held, item, partial(self._committed, held, item, ended, (wait_s, duration_s)), now_ms)
+        self._send(commit, now_ms)
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
         """Take a request off its list that has nothing to say any more."""
-        item = void_item(held, step, release=release, wakes=wakes)
-        self._send(held, item, partial(self._confirmed, held, release), held.now_ms())
+        self._send(void_of(held, step, release=release, wakes=wakes), held.now_ms())
 
-    def _send(self, held: HeldSession, item: FinishedTurn, confirm: Confirm, now_ms: int) -> None:
+    def _send(self, commit: Commit, now_ms: int) -> None:
+        held = commit.held
         held.unconfirmed += 1
-        if item.release:
+        if commit.release:
             held.letting_go = True
             # What a control request has changed in memory alone must not be remembered.
-            if not item.dispose and not held.is_damaged and not held.beside:
-                self._services.kept.keep(item.sid, held.session, now_ms)
-        self._committer.submit(item, confirm)
+            is_gone = commit.ended is not None and commit.ended.finished.dispose
+            if not is_gone and not held.is_damaged and not held.beside:
+                self._services.kept.keep(held.claimed.sid, held.session, now_ms)
+        self._committer.submit(commit)
 
-    def _committed(
-        self, held: HeldSession, item: FinishedTurn, ended: Ended, times_s: tuple[float, float], status: CommitStatus
-    ) -> None:
-        turn = ended.turn
+    def committed(self, commits: Sequence[Commit], statuses: Sequence[CommitStatus]) -> None:
+        """Take the answer to a commit call: count what is written, let go of what that released, give up the rest."""
+        written = [commit for commit, status in zip(commits, statuses, strict=True) if status is OK]
+        self._observers.committed(written)
+        for commit in written:
+            if commit.ended is not None:
+                self._written(commit, commit.ended)
+            commit.held.confirmed()
+        self.held.let_go([commit.held for commit in written if commit.release])
+        if len(written) < len(commits):
+            self._refused(commits, statuses)
+
+    def _written(self, commit: Commit, ended: Ended) -> None:
+        turn, held = ended.turn, commit.held
         if turn.trace is not None:
-            end(turn.trace, item, ended, status)
-        if status is OK:
-            self._observers.committed(held, item, ended, *times_s)
-            if held.is_suspect and item.source is MAILBOX:
-                self.suspects.clear(held)
-            if turn.progress.shared:
-                self._services.shared.committed(turn.request.request_id, turn.progress.shared)
-        self._confirmed(held, item.release, status)
+            end(turn.trace, commit, ended, OK)
+        if held.is_suspect and commit.step.source is MAILBOX:
+            self.held.suspects.clear(held)
+        if turn.progress.shared:
+            self._services.shared.committed(turn.request.request_id, turn.progress.shared)
 
-    def _confirmed(self, held: HeldSession, release: bool, status: CommitStatus) -> None:  # noqa: FBT001 - filled in before it is known
-        held.confirmed()
-        if status is not OK:
-            self._observers.refused(held, status)
-            self.give_up(held)
-        elif release:
-            self._forget(held)
+    def _refused(self, commits: Sequence[Commit], statuses: Sequence[CommitStatus]) -> None:
+        for commit, status in zip(commits, statuses, strict=True):
+            if status is not OK:
+                if commit.ended is not None and commit.ended.turn.trace is not None:
+                    end(commit.ended.turn.trace, commit, commit.ended, status)
+                commit.held.confirmed()
+                self._observers.refused(commit.held, status)
+                self.give_up(commit.held)
 
     def give_up(self, held: HeldSession) -> None:
         """Stop a session of which a write was refused, and hand it back: it may still be held in this worker's name."""
@@ -217,15 +205,7 @@ class Executor:
     def _lose(self, held: HeldSession) -> None:
         if not held.lost:
             held.lose()
-            self._forget(held)
-
-    def _forget(self, held: HeldSession) -> None:
-        if self.held.get(held.claimed.sid) is held:
-            del self.held[held.claimed.sid]
-            self._slots.give()
-            self.suspects.clear(held)
-            if not self.held:
-                self._emptied.set()
+            self.held.let_go((held,))
 
 
 async def _gathered(runner: TurnRunner, held: HeldSession, step: Step, waiting: deque[Step]) -> Step:

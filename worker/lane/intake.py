@@ -37,7 +37,7 @@ class Intake:
         self._observers = observers
         self._slots = slots
         self._doorbell = Doorbell(store.bell, outage)
-        executor.suspects.on_cleared(self.claim_now)
+        executor.held.suspects.on_cleared(self.claim_now)
         self._op_number = 0
         self._bite = Bite()
         self._took_all_there_was = False
@@ -86,7 +86,7 @@ class Intake:
         await self._has_ended.wait()
 
     async def _cycle(self) -> None:
-        asked, suspects = self._slots.free, self._executor.suspects.slots
+        asked, suspects = self._slots.free, self._executor.held.suspects.slots
         may_wait = self._took_all_there_was and asked > 0
         if may_wait:
             asked = min(asked, self._slots.share)
@@ -99,7 +99,7 @@ class Intake:
         # When there is more, the next call goes out at once, so that Redis works on it while the turns run. And the
         # suspect that was held may have ended during the call, and so may have rung in vain.
         has_more = self._bite.was_full(claim.admitted) or (is_full and asked > 0)
-        has_more = has_more or self._executor.suspects.slots > suspects
+        has_more = has_more or self._executor.held.suspects.slots > suspects
         self._took_all_there_was = not has_more and not is_full
         self._take(claim)
         if self._slots.closed and not asked:
@@ -172,8 +172,7 @@ class Intake:
             self._ahead = None  # at once: what follows an error takes time, and nothing is sent ahead by then
 
     def _take(self, claim: Claim) -> None:
-        for session in claim.sessions:
-            self._executor.start(session)
+        self._executor.start(claim.sessions)
         self._observers.health.claim_cycle()
         metrics = self._observers.metrics
         metrics.claim_cycle()

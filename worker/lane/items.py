@@ -1,24 +1,62 @@
-"""Turn the end of a request into one item of a commit."""
+"""What becomes of a request in Redis: one item of a commit, and what is to be told of it once it is there."""
+
+from collections.abc import Sequence
 
 from worker.lane.held import HeldSession
 from worker.lane.steps import INTERNAL, Ended, Step
-from worker.store.commits import MAILBOX, EndedRequest, FinishedTurn
+from worker.store.commits import MAILBOX, DeadLetter, EndedRequest, commit_item
 from worker.turn.port import EndedTogether
 
 
-def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -> FinishedTurn:
+class Commit:
+    """The end of a request on its way to Redis.
+
+    `item` is what the script reads. `release`: it lets go of the session. `ended` is None where the request had nothing
+    to say any more. `replies`: status, and channel of its sender, of each. `times_s`: how long it waited before its
+    turn, and how long that took. `agent_name`: who was active at the end.
+    """
+
+    __slots__ = ("agent_name", "ended", "held", "item", "release", "replies", "step", "times_s")
+
+    def __init__(  # noqa: PLR0913, PLR0917 - made in two places, on the hot path
+        self,
+        held: HeldSession,
+        step: Step,
+        item: list[str],
+        release: bool,  # noqa: FBT001
+        ended: Ended | None = None,
+        replies: Sequence[tuple[str, str]] = (),
+        times_s: tuple[float, float] = (0.0, 0.0),
+    ) -> None:
+        """Take the parts."""
+        self.held = held
+        self.step = step
+        self.item = item
+        self.release = release
+        self.ended = ended
+        self.replies = replies
+        self.times_s = times_s
+        self.agent_name = held.session.active_agent
+
+
+def commit_of(held: HeldSession, step: Step, ended: Ended, times_s: tuple[float, float], *, release: bool) -> Commit:
     """Return what the commit of a finished request writes; what was flushed already is not sent twice."""
-    request, turn, finished = step.request, ended.turn, ended.finished
-    request_id, claimed, session, source = request.request_id, held.claimed, held.session, step.source
-    reply = "" if request_id.startswith(INTERNAL) else finished.reply
-    own = EndedRequest(request_id, reply, request.reply_to, finished.sequenced)
-    # By position, in the order of the fields: by their names it would take twice as long, and this is for every turn.
-    return FinishedTurn(
+    request, turn, finished, claimed = step.request, ended.turn, ended.finished, held.claimed
+    requests: Sequence[EndedRequest]
+    if finished.together:
+        requests = [_ended(one) for one in finished.together]
+        replies = [(one.status, one.request.reply_to) for one in finished.together]
+    elif request.request_id.startswith(INTERNAL):
+        requests, replies = ((request.request_id, "", "", finished.sequenced),), ()
+    else:
+        requests = ((request.request_id, finished.reply, request.reply_to, finished.sequenced),)
+        replies = ((finished.status, request.reply_to),)
+    item = commit_item(
         claimed.sid,
         claimed.fence,
-        source,
-        session.turn,
-        [_ended(one) for one in finished.together] if finished.together else (own,),
+        step.source,
+        held.session.turn,
+        requests,
         finished.session_ttl_ms,
         release,
         finished.wakes,
@@ -26,36 +64,35 @@ def commit_item(held: HeldSession, step: Step, ended: Ended, *, release: bool) -
         finished.dispose,
         held.swarm.history_max,
         finished.document,
-        finished.dead_reason or "",
-        finished.error,
-        step.attempt + step.retries,
+        DeadLetter(finished.dead_reason, finished.error, step.attempts) if finished.dead_reason else None,
         # What is noted of the head of the mailbox is no matter of a control request.
-        source is MAILBOX and (held.journaled or held.was_begun),
+        step.source is MAILBOX and (held.journaled or held.was_begun),
         turn.events_flushed,
         finished.records,
         turn.emits[turn.emits_flushed :] if turn.emits else (),
         finished.events,
         turn.ban_changes,
-        session.active_agent,
     )
+    return Commit(held, step, item, release, ended, replies, times_s)
 
 
 def _ended(one: EndedTogether) -> EndedRequest:
-    return EndedRequest(one.request.request_id, one.reply, one.request.reply_to, one.sequenced)
+    return one.request.request_id, one.reply, one.request.reply_to, one.sequenced
 
 
-def void_item(held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> FinishedTurn:
+def void_of(held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> Commit:
     """Return what takes a request off its list: a signal too late, a disposal called off, the end of a parked turn."""
-    return FinishedTurn(
-        sid=held.claimed.sid,
-        fence=held.claimed.fence,
-        source=step.source,
-        turn=held.session.turn,
-        requests=(EndedRequest(step.request.request_id, "", "", sequenced=False),),
-        release=release,
-        wakes=wakes,
+    item = commit_item(
+        held.claimed.sid,
+        held.claimed.fence,
+        step.source,
+        held.session.turn,
+        ((step.request.request_id, "", "", False),),
+        held.swarm.session_ttl_ms,
+        release,
+        wakes,
         opens=False,
         document=held.session.document() if wakes else None,
         journaled=step.source is MAILBOX and held.was_begun,
-        ttl_ms=held.swarm.session_ttl_ms,
     )
+    return Commit(held, step, item, release)

@@ -1,5 +1,7 @@
 """Who is told what the lane did: metrics, health and the log, in one place and after the fact."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -7,12 +9,13 @@ import structlog
 
 from worker.core.outcome import Failed, Refused
 from worker.lane.held import HeldSession
+from worker.lane.items import Commit
 from worker.lane.steps import INTERNAL, Delayed, Ended
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
 from worker.observe.turn_line import TurnFacts, TurnLine, no_line
-from worker.store.commits import CONTROL, CommitStatus, FinishedTurn
-from worker.turn.port import Finished
+from worker.store.commits import CONTROL, CommitStatus
+from worker.turn.port import Finished, OpenTurn
 
 if TYPE_CHECKING:
     from worker.observe.tracing import Tracing
@@ -54,63 +57,62 @@ class Observers:
             reason=delayed.reason,
         )
 
-    def committed(self, held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> None:
-        """Count and log one turn, after its commit: what is counted here is in Redis."""
-        swarm, finished, metrics = held.swarm.name, ended.finished, self.metrics
-        request_id, reply, reply_to, is_turn = item.requests[-1]
-        if finished.together:
-            replies, private = self._replied_together(swarm, item, ended, wait_s, duration_s)
-        elif reply:
-            metrics.turn_finished(swarm, finished.status, wait_s, duration_s)
-            replies, private = 1, int(reply_to != "")
-        else:
-            # What the scripts ask for by themselves has no sender, gets no reply, and is no request.
-            replies = private = 0
-        metrics.published(len(item.events), len(ended.turn.emits) + replies, private)
+    def committed(self, commits: Sequence[Commit]) -> None:
+        """Count and log turns, after their commit: what is counted here is in Redis."""
+        bus = client = private = 0
+        times_s: defaultdict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+        for commit in commits:
+            ended = commit.ended
+            if ended is None:
+                continue
+            turn, finished, swarm = ended.turn, ended.finished, commit.held.swarm.name
+            for status, reply_to in commit.replies:
+                times_s[swarm, status].append(commit.times_s)
+                client += 1
+                private += reply_to != ""
+            client += len(turn.emits)
+            bus += len(finished.events)
+            if turn.number == 1 or finished.dispose or finished.dead_reason or isinstance(finished.outcome, Refused):
+                self._count_seldom(swarm, commit, turn, finished)
+        for (swarm, status), of_turns_s in times_s.items():
+            self.metrics.turns_finished(swarm, status, of_turns_s)
+        self.metrics.published(bus, client, private)
         if self.turn_line is not no_line:
-            self.turn_line(_facts(held, item, ended, wait_s, duration_s))
-        # What used up no turn of its own, such as an expired request, still names the last one.
-        if item.turn == 1 and item.opens and is_turn and item.source is not CONTROL:
-            metrics.session_opened(swarm)
-        if item.dispose or finished.dead_reason or isinstance(finished.outcome, Refused):
-            self._ended_specially(swarm, item, finished, request_id)
+            self._log(commits)
 
-    def _replied_together(
-        self, swarm: str, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float
-    ) -> tuple[int, int]:
-        """Count each reply of a turn; return how many there are, and how many go to channels of their senders."""
-        for one in ended.finished.together:
-            self.metrics.turn_finished(swarm, one.status, wait_s, duration_s)
-        return len(item.requests), sum(request.reply_to != "" for request in item.requests)
-
-    def _ended_specially(self, swarm: str, item: FinishedTurn, finished: Finished, request_id: str) -> None:
-        """Count what most ends are not: a disposal, a dead letter, a refusal."""
-        is_control, outcome = item.source is CONTROL, finished.outcome
-        if item.dispose:
-            self.metrics.session_disposed(swarm, _reason(request_id, is_forced=is_control))
+    def _count_seldom(self, swarm: str, commit: Commit, turn: OpenTurn, finished: Finished) -> None:
+        """Count what most ends are not: the first of a session, a disposal, a dead letter, a refusal."""
+        is_control, outcome = commit.step.source is CONTROL, finished.outcome
+        if turn.number == 1 and finished.opens and finished.sequenced and not is_control:
+            self.metrics.session_opened(swarm)
+        if finished.dispose:
+            self.metrics.session_disposed(swarm, _reason(commit.step.request.request_id, is_forced=is_control))
         if finished.dead_reason:
-            self.metrics.buried(finished.dead_reason, len(item.requests))
+            self.metrics.buried(finished.dead_reason, len(finished.together) or 1)
         if isinstance(outcome, Refused):
             direction = "output" if finished.records or is_control else "input"
             self.metrics.policy_refused(outcome.policy_name, direction)
 
+    def _log(self, commits: Sequence[Commit]) -> None:
+        for commit in commits:
+            if commit.ended is not None:
+                self.turn_line(_facts(commit, commit.ended))
 
-def _facts(held: HeldSession, item: FinishedTurn, ended: Ended, wait_s: float, duration_s: float) -> TurnFacts:
-    claimed, turn, finished = held.claimed, ended.turn, ended.finished
-    request, outcome = turn.request, finished.outcome
+
+def _facts(commit: Commit, ended: Ended) -> TurnFacts:
+    request, outcome, session = ended.turn.request, ended.finished.outcome, commit.held.session
     return TurnFacts(
-        claimed.client_id,
-        claimed.swarm_name,
+        session.client_id,
+        session.swarm_name,
         request.request_id,
         request.kind,
-        claimed.fence,
-        item.attempts,
-        turn.number,
-        item.agent_name,
-        finished.status,
+        commit.held.claimed.fence,
+        commit.step.attempts,
+        ended.turn.number,
+        commit.agent_name,
+        ended.finished.status,
         outcome.code if isinstance(outcome, Failed) else "",
-        wait_s,
-        duration_s,
+        *commit.times_s,
         request.traceparent,
     )
 

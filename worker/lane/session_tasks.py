@@ -6,7 +6,7 @@ has its task for itself from then on, so whoever cancels it, or sets it a time l
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from contextvars import copy_context
 from typing import Any, cast
 
@@ -26,10 +26,10 @@ class SessionTasks:
         #: the task that takes what waits next; the loop knows tasks only weakly
         self._next: asyncio.Task[None] | None = None
 
-    def start(self, held: HeldSession) -> None:
-        """Serve a session soon."""
-        self._waiting.append(held)
-        if self._next is None:
+    def start(self, taken: Iterable[HeldSession]) -> None:
+        """Serve sessions soon."""
+        self._waiting.extend(taken)
+        if self._waiting and self._next is None:
             self._begin()
 
     def forget(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from worker.definitions.swarm import Swarm
@@ -13,6 +13,7 @@ from worker.lane.executor import Executor
 from worker.lane.flusher import Flusher
 from worker.lane.held import LaneServices
 from worker.lane.intake import Intake
+from worker.lane.items import Commit
 from worker.lane.lease import Lease
 from worker.lane.live import LiveEvents
 from worker.lane.observers import Observers
@@ -61,7 +62,7 @@ class ShardLane:
         self._metrics = observers.metrics
         self._slots = slots
         self._flusher = Flusher(store, self._outage, self._answered)
-        self._committer = Committer(store, self._outage, self._answered)
+        self._committer = Committer(store, self._outage, self._committed)
         self._releaser = Releaser(store, self._outage, self._answered)
         self._deltas = Deltas(store, store.keys)
         services = LaneServices(
@@ -124,7 +125,7 @@ class ShardLane:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_CLAIM_WITHIN_S):
                 await self._intake.drain()
-        await self.executor.emptied(within_s=grace_s)
+        await self.executor.held.emptied(within_s=grace_s)
         try:
             async with asyncio.timeout(hard_stop_s):
                 remaining = await self.executor.stop()
@@ -142,6 +143,10 @@ class ShardLane:
                 async with asyncio.timeout(LAST_CLAIM_WITHIN_S):
                     await self._intake.end()
             await self._outage.until_answered("deregister", self.store.deregister)
+
+    def _committed(self, commits: Sequence[Commit], answer: FencedAnswer) -> None:
+        self.executor.committed(commits, answer.statuses)
+        self._answered(answer)
 
     def _answered(self, answer: FencedAnswer) -> None:
         self._metrics.slots(self._slots.used, self._slots.total)

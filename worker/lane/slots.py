@@ -20,14 +20,14 @@ class Slots:
         """Return how many more sessions the worker takes."""
         return 0 if self.closed else max(0, self.total - self.used)
 
-    def take(self) -> None:
-        """Take one; a repeated claim may take more than there are."""
-        self.used += 1
+    def take(self, count: int) -> None:
+        """Take some; a repeated claim may take more than there are."""
+        self.used += count
 
-    def give(self) -> None:
-        """Give one back."""
-        self.used -= 1
-        if not self.closed:
+    def give(self, count: int) -> None:
+        """Give some back."""
+        self.used -= count
+        if count and not self.closed:
             for event in self._waiters:
                 event.set()
 

@@ -33,6 +33,11 @@ class Step:
     together: Sequence[Together] = ()
 
     @property
+    def attempts(self) -> int:
+        """Return how often its sender would say that it was tried."""
+        return self.attempt + self.retries
+
+    @property
     def is_forced_disposal(self) -> bool:
         """Tell whether this ends the session at once, with all that waits in it."""
         return self.source is CONTROL and self.request.kind == "dispose"

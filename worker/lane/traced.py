@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from worker.core.outcome import Failed
 from worker.lane.held import HeldSession
+from worker.lane.items import Commit
 from worker.lane.steps import Ended, Step
-from worker.store.commits import CommitStatus, FinishedTurn
+from worker.store.commits import CommitStatus
 from worker.turn.corridor import take_turn
 from worker.turn.navigation import active_agent
 from worker.turn.port import Finished, OpenTurn, Postponed
@@ -49,10 +50,10 @@ def begin_commit(turn: OpenTurn) -> None:
         turn.trace.committing()
 
 
-def end(trace: "TurnTrace", item: FinishedTurn, ended: Ended, status: CommitStatus) -> None:
+def end(trace: "TurnTrace", commit: Commit, ended: Ended, status: CommitStatus) -> None:
     """End the spans of a turn with the answer to its commit."""
     turn, finished = ended.turn, ended.finished
     error = finished.outcome.code if isinstance(finished.outcome, Failed) else ""
-    published = len(item.events) + len(item.out) + sum(request.reply != "" for request in item.requests)
+    said = len(turn.emits) - turn.emits_flushed + len(commit.replies)
     refusal = "" if status is CommitStatus.OK else str(status)
-    trace.committed(finished.status, active_agent(turn).name, error, published, refusal)
+    trace.committed(finished.status, active_agent(turn).name, error, len(finished.events) + said, refusal)

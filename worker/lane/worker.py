@@ -78,7 +78,7 @@ class Worker:
     def hurry(self) -> None:
         """Second signal: don't wait for turns any more."""
         for lane in self._lanes:
-            lane.executor.hurry()
+            lane.executor.held.hurry()
 
     async def _leave(self, lane: ShardLane) -> None:
         try:

@@ -1,6 +1,6 @@
 """What a worker counts and measures, under the names of docs/metrics.md; the lane and the rooms of a turn call this."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from worker.core.cluster_sample import ClusterSample
 from worker.observe.catalogue import COUNTERS, HISTOGRAMS, Buckets
@@ -46,9 +46,9 @@ class Metrics:
             for values in counter.from_the_start(swarms):
                 self._tallies[name].add(*values, count=0)
 
-    def turn_finished(self, swarm: str, status: str, wait_s: float, duration_s: float) -> None:
-        """Count one terminal reply of a turn: `wait_s` from admission to claim, `duration_s` from there."""
-        self._turns.finished(swarm, status, wait_s, duration_s)
+    def turns_finished(self, swarm: str, status: str, times_s: Sequence[tuple[float, float]]) -> None:
+        """Count terminal replies of turns; `times_s`: how long each took from admission to claim, and from there."""
+        self._turns.finished(swarm, status, times_s)
 
     def admitted(self, verdicts: Mapping[str, int]) -> None:
         """Count the verdicts of one admission.
@@ -104,7 +104,7 @@ class Metrics:
         self._tallies["policy_rejections"].add(policy, direction)
 
     def published(self, bus: int, client: int, reply: int) -> None:
-        """Count what a turn published: bus events, items on the client channel, replies on channels of their own."""
+        """Count what turns published: bus events, items on the client channel, replies on channels of their own."""
         self._turns.published(bus, client, reply)
 
     def unheard(self, count: int) -> None:
@@ -165,16 +165,17 @@ class _Turns:
             sheet.row(("events_published", channel), 1) for channel in ("bus", "client", "reply")
         )
 
-    def finished(self, swarm: str, status: str, wait_s: float, duration_s: float) -> None:
+    def finished(self, swarm: str, status: str, times_s: Sequence[tuple[float, float]]) -> None:
         found = self._rows.get((swarm, status))
         if found is None:
             found = (self._durations.of(swarm, status), self._completed(swarm, status))
             self._rows[swarm, status] = found
         duration, completed = found
-        duration.observe(duration_s)
-        completed[0] += 1.0
-        self._waits.observe(wait_s)
-        self._ends.observe(wait_s + duration_s)
+        waits_s, durations_s = zip(*times_s, strict=True)
+        duration.observe(*durations_s)
+        completed[0] += len(times_s)
+        self._waits.observe(*waits_s)
+        self._ends.observe(*map(sum, times_s))
 
     def published(self, bus: int, client: int, reply: int) -> None:
         self._bus[0] += bus

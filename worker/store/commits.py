@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from worker.store.claims import checked_verdict
 from worker.store.link import Answer, Argument
@@ -34,99 +34,82 @@ class Source(StrEnum):
 OK, MAILBOX, CONTROL = CommitStatus.OK, Source.MAILBOX, Source.CONTROL
 
 
-class EndedRequest(NamedTuple):
-    """A request that ends with this commit; an empty `reply` publishes nothing (it has no sender).
+#: A request that ends with a commit: its id, its reply, the channel of its sender, and whether the reply is sequenced.
+#: An empty reply publishes nothing (it has no sender). Sequenced ones get the session's next seq and go to the outbox;
+#: the others are published as they are.
+EndedRequest: TypeAlias = tuple[str, str, str, bool]
 
-    `sequenced` replies get the session's next seq and go to the outbox; the others are published as they are.
+
+class DeadLetter(NamedTuple):
+    """Why the requests of a commit go to the dead letters, and how often they were tried."""
+
+    reason: str
+    error: str
+    attempts: int
+
+
+def commit_item(  # noqa: PLR0913, PLR0917 - all that a turn may write; by position, since this is for every turn
+    sid: str,
+    fence: str,
+    source: Source,
+    turn: int,
+    requests: Sequence[EndedRequest],
+    ttl_ms: int,
+    release: bool,  # noqa: FBT001
+    wakes: bool = False,  # noqa: FBT001, FBT002
+    opens: bool = True,  # noqa: FBT001, FBT002
+    dispose: bool = False,  # noqa: FBT001, FBT002
+    history_max: int = 0,
+    document: str | None = None,
+    dead: DeadLetter | None = None,
+    journaled: bool = False,  # noqa: FBT001, FBT002
+    events_flushed: int = 0,
+    records: Sequence[str] = (),
+    out: Sequence[str] = (),
+    events: Sequence[str] = (),
+    bans: Sequence[tuple[str, bool]] = (),
+) -> list[str]:
+    """Return one item of a commit, flat, as `lua/includes/commit_items.lua` reads it.
+
+    `release` lets go of the session after this item, else its
+    holder goes on with the next request; `wakes`, of a control request: the head of the mailbox waits no longer.
+    `history_max`: records that the history keeps, where the worker does not keep fewer; 0 = as many as that.
+    `document`: None = unchanged. Of `events` so many were flushed already; `bans` are (policy, True = ban) in order.
+
+    The third text is the shape of the item, what it takes to read the others: the same for most items, so the script
+    reads it once.
     """
-
-    request_id: str
-    reply: str
-    reply_to: str
-    sequenced: bool
-
-
-@dataclass(slots=True)
-class FinishedTurn:
-    """One item of a commit: see `lua/includes/commit_items.lua`, which reads it."""
-
-    sid: str
-    fence: str
-    source: Source
-    turn: int
-    requests: Sequence[EndedRequest]
-    ttl_ms: int
-    #: let go of the session after this item; else the holder goes on with its next request
-    release: bool
-    #: of a control request: the head of the mailbox waits no longer
-    wakes: bool = False
-    opens: bool = True
-    dispose: bool = False
-    #: records that the session's history keeps, where the worker does not keep fewer; 0 = as many as that
-    history_max: int = 0
-    #: the new session document, None = unchanged
-    document: str | None = None
-    dead_reason: str = ""
-    error: str = ""
-    attempts: int = 1
-    journaled: bool = False
-    events_flushed: int = 0
-    records: Sequence[str] = ()
-    out: Sequence[str] = ()
-    events: Sequence[str] = ()
-    bans: Sequence[tuple[str, bool]] = ()
-    #: who was active at the end; for the log alone
-    agent_name: str = ""
-
-    def size(self) -> int:
-        """Return about how many characters the item takes in a call."""
-        size = 512 + sum(map(len, self.records)) + sum(map(len, self.events))
-        if self.document is not None:
-            size += len(self.document)
-        if self.out:
-            size += sum(map(len, self.out))
-        for request in self.requests:
-            size += len(request.reply)
-        return size
-
-    def arguments(self) -> list[Argument]:
-        """Return the item as the script reads it.
-
-        The third is its shape, what it takes to read the others: the same for most items, so the script reads it once.
-        """
-        document, dead_reason, requests, records = self.document, self.dead_reason, self.requests, self.records
-        out, events, bans = self.out, self.events, self.bans
-        shape = _spelled(
-            (self.source is CONTROL) + self.wakes,
-            self.release,
-            self.opens,
-            self.dispose,
-            self.journaled,
-            document is not None,
-            dead_reason != "",
-            self.ttl_ms,
-            self.history_max,
-            self.events_flushed,
-            len(requests),
-            len(records),
-            len(out),
-            len(events),
-            len(bans),
-        )
-        flat: list[Argument] = [self.sid, self.fence, shape, self.turn]
-        if document is not None:
-            flat.append(document)
-        if dead_reason:
-            flat += (dead_reason, self.error, self.attempts)
-        for request_id, reply, reply_to, sequenced in requests:
-            flat += (request_id, _unnumbered(reply) if sequenced and reply else reply, reply_to)
-        flat += records
-        if out:
-            flat += map(_unnumbered, out)
-        flat += events
-        for policy_name, banned in bans:
-            flat += (policy_name, "1" if banned else "0")
-        return flat
+    shape = _spelled(
+        (source is CONTROL) + wakes,
+        release,
+        opens,
+        dispose,
+        journaled,
+        document is not None,
+        dead is not None,
+        ttl_ms,
+        history_max,
+        events_flushed,
+        len(requests),
+        len(records),
+        len(out),
+        len(events),
+        len(bans),
+    )
+    item = [sid, fence, shape, f"{turn}"]
+    if document is not None:
+        item.append(document)
+    if dead is not None:
+        item += (dead.reason, dead.error, f"{dead.attempts}")
+    for request_id, reply, reply_to, sequenced in requests:
+        item += (request_id, _unnumbered(reply) if sequenced and reply else reply, reply_to)
+    item += records
+    if out:
+        item += map(_unnumbered, out)
+    item += events
+    for policy_name, banned in bans:
+        item += (policy_name, "1" if banned else "0")
+    return item
 
 
 @lru_cache(maxsize=1024)

@@ -8,7 +8,7 @@ from schemas.keyspace import ShardKeys
 from worker.core.request import AdmittedRequest
 from worker.store.bell import Bell
 from worker.store.claims import Claim, NotAnnounced, parse_claim, parse_record
-from worker.store.commits import FencedAnswer, FinishedTurn, HandBack, LiveOutput, parse_fenced
+from worker.store.commits import FencedAnswer, HandBack, LiveOutput, parse_fenced
 from worker.store.kept import KeptSessions
 from worker.store.link import Argument, Link, Wait
 from worker.store.noted import Noted
@@ -145,8 +145,8 @@ class ShardStore:
             claim = claim._replace(sessions=again.sessions)
         return claim
 
-    async def commit(self, op_number: int, turns: Sequence[FinishedTurn]) -> FencedAnswer:
-        """Commit finished turns in one atomic call; raises `QueueUnavailable` (outcome unknown) and `NoLease`."""
+    async def commit(self, op_number: int, items: Sequence[Sequence[str]]) -> FencedAnswer:
+        """Commit what `commit_item` made in one atomic call; raises `QueueUnavailable` (outcome unknown), `NoLease`."""
         keys, limits = self.keys, self._limits
         held, ops = self._own_keys()
         arguments: list[Argument] = [
@@ -169,11 +169,11 @@ class ShardStore:
             limits.history_max,
             limits.events_max,
             limits.dead_max,
-            len(turns),
+            len(items),
         ]
-        for turn in turns:
-            arguments += turn.arguments()
-        return parse_fenced(await self._links["commit"].call(load("commit"), *arguments), len(turns))
+        for item in items:
+            arguments += item
+        return parse_fenced(await self._links["commit"].call(load("commit"), *arguments), len(items))
 
     async def flush(self, op_number: int, outputs: Sequence[LiveOutput]) -> FencedAnswer:
         """Send live output of running turns; raises like `commit`."""

@@ -5,7 +5,7 @@
 local shapes = {} -- text -> shape
 local position = FIRST_ITEM
 
--- See `FinishedTurn.shape` in worker/store/commits.py.
+-- See `commit_item` in worker/store/commits.py.
 local function read_shape(text)
   local parts = {}
   for number in string.gmatch(text, '%-?%d+') do
