@@ -314,8 +314,8 @@ class ShardMachine(RuleBasedStateMachine):
         session = self.model.sessions[claimed.client_id]
         session.fence = claimed.fence
         assert claimed.turn == (session.turn or 0)
-        assert claimed.history_length == session.records
-        assert claimed.journal == session.journal
+        assert claimed.stored.history_length == session.records
+        assert claimed.stored.journal == session.journal
         self.holds.append(Hold(worker, claimed.client_id, claimed))
 
     def _commit(self, hold: Hold, item: Any, *, is_lost: bool) -> bool:

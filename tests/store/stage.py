@@ -117,10 +117,10 @@ def session_after(claimed: ClaimedSession, *, turns: int = 1, records: Sequence[
         swarm_name=claimed.swarm_name,
         default_agent="triage",
         turn=claimed.turn,
-        document=claimed.document,
-        history=claimed.history,
-        history_length=claimed.history_length,
-        banned=claimed.banned,
+        document=claimed.stored.document,
+        history=claimed.stored.history,
+        history_length=claimed.stored.history_length,
+        banned=claimed.stored.banned,
     )
     session.turn += turns
     session.history = [*session.history, *records]

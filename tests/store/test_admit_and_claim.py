@@ -23,7 +23,13 @@ async def test_a_new_request_opens_a_session_and_is_claimed_in_one_call(stage: S
     assert (claim.admitted, claim.verdicts) == (1, {"accepted": 1})
     (session,) = claim.sessions
     assert (session.sid, session.swarm_name, session.client_id) == (SID, "support", "alice")
-    assert (session.turn, session.attempts, session.document, session.history, session.control) == (0, 1, b"", [], [])
+    assert (session.turn, session.attempts, session.stored.document, session.stored.history, session.control) == (
+        0,
+        1,
+        b"",
+        [],
+        [],
+    )
     (request,) = session.requests
     assert (request.request_id, request.kind, request.body) == ("r-1", "execute", b'{"message":"Hello"}')
     assert (request.reply_to, request.deadline_ms, request.sent_at_ms) == ("swarmline:{0}:reply:me", 9999999999999, 5)
@@ -117,10 +123,10 @@ async def test_the_claim_brings_what_the_turn_needs(stage: Stage, worker: Staged
     await worker.commit(finish(first, document='{"states":{}}', records=records, bans=[("calm", True)]))
     await stage.push("r-2")
     second = await worker.claim_one()
-    assert (second.turn, second.document, second.history_length) == (1, b'{"states":{}}', 6)
-    assert second.history == [b'{"n":2}', b'{"n":3}', b'{"n":4}', b'{"n":5}'], "only the window is read"
-    assert second.banned == {"calm"}
-    assert second.journal == {}
+    assert (second.turn, second.stored.document, second.stored.history_length) == (1, b'{"states":{}}', 6)
+    assert second.stored.history == [b'{"n":2}', b'{"n":3}', b'{"n":4}', b'{"n":5}'], "only the window is read"
+    assert second.stored.banned == {"calm"}
+    assert second.stored.journal == {}
 
 
 async def test_a_session_leaves_idle_without_expiry(stage: Stage, worker: StagedWorker) -> None:

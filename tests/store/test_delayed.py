@@ -38,7 +38,9 @@ async def test_it_is_due_after_its_time_and_not_before(stage: Stage, worker: Sta
     await come_due(stage)
     again = await other.claim_one()
     assert ids(again.requests) == ["r-1", "r-2", "r-3"], "the session keeps its order"
-    assert (again.attempts, again.retries, again.handbacks) == (1, 1, 0), "a retry is no attempt of a worker that died"
+    assert (again.attempts, again.stored.retries, again.stored.handbacks) == (1, 1, 0), (
+        "a retry is no attempt of a worker that died"
+    )
     assert again.fence != session.fence
 
 
@@ -48,7 +50,7 @@ async def test_the_retry_finds_the_journal(stage: Stage, worker: StagedWorker) -
     await worker.flush(LiveOutput(session.sid, session.fence, [], [], {"r-1/step/1": "paid"}))
     await worker.release(session, wait_ms=WAIT_MS)
     await come_due(stage)
-    assert (await worker.claim_one()).journal == {"r-1/step/1": "paid"}
+    assert (await worker.claim_one()).stored.journal == {"r-1/step/1": "paid"}
 
 
 async def test_the_next_head_was_never_retried(stage: Stage, worker: StagedWorker) -> None:
@@ -59,7 +61,7 @@ async def test_the_next_head_was_never_retried(stage: Stage, worker: StagedWorke
     session = await worker.claim_one()
     await worker.release(session)
     again = await worker.claim_one()
-    assert (ids(again.requests), again.retries, again.handbacks) == (["r-2"], 0, 1)
+    assert (ids(again.requests), again.stored.retries, again.stored.handbacks) == (["r-2"], 0, 1)
 
 
 async def test_control_reaches_the_session_and_leaves_the_head_alone(
@@ -78,7 +80,7 @@ async def test_control_reaches_the_session_and_leaves_the_head_alone(
         assert await stage.names(stage.keys.ready) == []
     await come_due(stage)
     again = await other.claim_one()
-    assert (ids(again.requests), again.retries) == (["r-1", "r-2"], 1)
+    assert (ids(again.requests), again.stored.retries) == (["r-1", "r-2"], 1)
 
 
 async def test_a_head_that_comes_due_while_control_is_applied_runs_afterwards(
@@ -111,7 +113,7 @@ async def test_a_holder_for_control_alone_that_stops_or_dies_changes_nothing(
     await other.commit(finish(again, source=Source.CONTROL, opens=False, records=[]))
     await come_due(stage)
     due = await other.claim_one()
-    assert (ids(due.requests), due.attempts, due.retries, due.is_suspect) == (["r-1"], 1, 1, False)
+    assert (ids(due.requests), due.attempts, due.stored.retries, due.is_suspect) == (["r-1"], 1, 1, False)
 
 
 async def test_who_dies_in_a_retry_is_charged_for_it(stage: Stage, worker: StagedWorker, other: StagedWorker) -> None:
@@ -121,7 +123,7 @@ async def test_who_dies_in_a_retry_is_charged_for_it(stage: Stage, worker: Stage
     await worker.claim_one()
     await stage.reclaim(worker, other)
     again = await other.claim_one()
-    assert (again.attempts, again.retries) == (2, 1)
+    assert (again.attempts, again.stored.retries) == (2, 1)
     await other.release(again, wait_ms=WAIT_MS)
     await come_due(stage)
     assert (await other.claim_one()).attempts == 2
@@ -148,14 +150,14 @@ async def test_a_retry_is_called_off_by_the_commit_that_ends_the_head(stage: Sta
     await delay(stage, worker)
     await stage.push("c-1", kind="cancel-output")
     session = await worker.claim_one()
-    assert session.retries == 1, "the holder for control alone knows that the head waits for its retry"
+    assert session.stored.retries == 1, "the holder for control alone knows that the head waits for its retry"
     cancelled = ended("r-1", reply_of("r-1", status="cancelled"), "", sequenced=False)
     control = finish(session, source=Source.CONTROL, opens=False, records=[], wakes=True)
     head = finish(session, requests=[cancelled], opens=False, records=[], release=False, journaled=True)
     assert await worker.commit(head, control) == ["ok", "ok"]
     assert await stage.names(stage.keys.delayed) == []
     again = await worker.claim_one()
-    assert (ids(again.requests), again.retries) == (["r-2"], 0)
+    assert (ids(again.requests), again.stored.retries) == (["r-2"], 0)
 
 
 async def test_a_session_that_waits_is_not_swept(stage: Stage, worker: StagedWorker) -> None:

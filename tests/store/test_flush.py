@@ -54,7 +54,7 @@ async def test_the_journal_is_given_to_who_takes_the_turn_over(
     await worker.flush(output(session, **{"r-1/step/1": "a", "r-1/emit/1": "b"}))
     await stage.reclaim(worker, other)
     again = await other.claim_one()
-    assert again.journal == {"r-1/step/1": "a", "r-1/emit/1": "b"}
+    assert again.stored.journal == {"r-1/step/1": "a", "r-1/emit/1": "b"}
     await other.commit(finish(again, journaled=True))
     assert await stage.redis.exists(stage.keys.journal(SID)) == 0
 

@@ -25,7 +25,7 @@ async def test_the_last_holder_gets_its_session_back_as_it_left_it(stage: Stage,
     await stage.push("r-2")
     claimed = await worker.claim_one()
     assert claimed.kept is session
-    assert (claimed.turn, claimed.history_length, claimed.history) == (1, 1, ())
+    assert (claimed.turn, session.history_length, claimed.stored.history) == (1, 1, ())
     assert [request.request_id for request in claimed.requests] == ["r-2"]
 
 
@@ -36,7 +36,7 @@ async def test_a_session_that_somebody_else_held_meanwhile_is_read(
     await take_a_turn(stage, other, "r-2")
     await stage.push("r-3")
     claimed = await worker.claim_one()
-    assert (claimed.kept, claimed.turn, claimed.history) == (None, 2, [RECORD.encode()] * 2)
+    assert (claimed.kept, claimed.turn, claimed.stored.history) == (None, 2, [RECORD.encode()] * 2)
 
 
 async def test_a_session_that_somebody_else_held_and_handed_back_is_read(
@@ -46,7 +46,7 @@ async def test_a_session_that_somebody_else_held_and_handed_back_is_read(
     await stage.push("r-2")
     await other.release(await other.claim_one())
     claimed = await worker.claim_one()
-    assert (claimed.kept, claimed.turn, len(claimed.history)) == (None, 1, 1)
+    assert (claimed.kept, claimed.turn, len(claimed.stored.history)) == (None, 1, 1)
 
 
 async def test_a_session_that_was_disposed_meanwhile_is_fresh(
@@ -57,7 +57,7 @@ async def test_a_session_that_was_disposed_meanwhile_is_fresh(
     await other.commit(finish(await other.claim_one(), dispose=True))
     await stage.push("r-2")
     claimed = await worker.claim_one()
-    assert (claimed.kept, claimed.turn, claimed.history) == (None, 0, [])
+    assert (claimed.kept, claimed.turn, claimed.stored.history) == (None, 0, [])
 
 
 async def test_what_is_not_remembered_after_all_is_read_by_repeating_the_claim(
@@ -69,8 +69,8 @@ async def test_what_is_not_remembered_after_all_is_read_by_repeating_the_claim(
     await stage.push("r-3", "bob")
     claim = await worker.claim()
     alice, bob = sorted(claim.sessions, key=lambda session: session.client_id)
-    assert (alice.turn, alice.document, alice.history) == (1, b'{"states":{}}', [RECORD.encode()])
-    assert (alice.banned, alice.attempts, bob.client_id) == ({"calm"}, 1, "bob")
+    assert (alice.turn, alice.stored.document, alice.stored.history) == (1, b'{"states":{}}', [RECORD.encode()])
+    assert (alice.stored.banned, alice.attempts, bob.client_id) == ({"calm"}, 1, "bob")
     assert (claim.admitted, claim.verdicts) == (2, {"accepted": 2})
     assert await worker.commit(finish(alice), finish(bob)) == ["ok", "ok"]
 
@@ -80,7 +80,7 @@ async def test_another_number_of_turns_is_not_what_is_remembered(stage: Stage, w
     session.turn = 7
     await stage.push("r-2")
     claimed = await worker.claim_one()
-    assert (claimed.kept, claimed.turn, len(claimed.history)) == (None, 1, 1)
+    assert (claimed.kept, claimed.turn, len(claimed.stored.history)) == (None, 1, 1)
 
 
 async def test_what_the_worker_had_to_forget_is_read_at_once(stage: Stage, worker: StagedWorker) -> None:
@@ -88,7 +88,7 @@ async def test_what_the_worker_had_to_forget_is_read_at_once(stage: Stage, worke
     worker.store.kept = KeptSessions()
     worker.store.kept.since_us = 1 << 60
     await stage.push("r-2")
-    assert len((await worker.claim_one()).history) == 1
+    assert len((await worker.claim_one()).stored.history) == 1
 
 
 async def test_what_is_kept_ends_with_the_next_claim(stage: Stage, worker: StagedWorker, other: StagedWorker) -> None:
@@ -99,11 +99,11 @@ async def test_what_is_kept_ends_with_the_next_claim(stage: Stage, worker: Stage
     await other.commit(ban)
     await stage.push("r-2", kind="event")
     claimed = await worker.claim_one()
-    assert (claimed.kept, claimed.banned) == (None, {"calm"})
+    assert (claimed.kept, claimed.stored.banned) == (None, {"calm"})
     await worker.commit(finish(claimed, opens=False, records=[]))
     await stage.push("r-3")
     again = await worker.claim_one()
-    assert (again.kept, again.banned) == (None, {"calm"})
+    assert (again.kept, again.stored.banned) == (None, {"calm"})
 
 
 async def test_a_repeated_claim_brings_everything(stage: Stage, worker: StagedWorker) -> None:
@@ -111,7 +111,7 @@ async def test_a_repeated_claim_brings_everything(stage: Stage, worker: StagedWo
     await stage.push("r-2")
     assert (await worker.store.admit_and_claim(7, 10, 1)).sessions[0].kept is not None
     again = await worker.store.admit_and_claim(7, 10, 1)
-    assert (again.sessions[0].kept, len(again.sessions[0].history)) == (None, 1)
+    assert (again.sessions[0].kept, len(again.sessions[0].stored.history)) == (None, 1)
 
 
 def remembered(turn: int = 1, records: int = 0) -> Session:

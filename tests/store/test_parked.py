@@ -34,7 +34,7 @@ async def test_it_waits_and_no_attempt_is_charged(stage: Stage, worker: StagedWo
     assert (await worker.claim()).sessions == []
     await stage.redis.zadd(stage.keys.delayed, {SID: 1})
     session = await worker.claim_one()
-    assert (session.attempts, session.retries, session.journal) == (1, 0, {"r-1/question/1": "17"})
+    assert (session.attempts, session.stored.retries, session.stored.journal) == (1, 0, {"r-1/question/1": "17"})
 
 
 async def test_control_comes_with_the_journal_of_the_head_and_leaves_it_waiting(
@@ -42,7 +42,7 @@ async def test_control_comes_with_the_journal_of_the_head_and_leaves_it_waiting(
 ) -> None:
     await park(stage, worker)
     session = await control_claim(stage, worker, "notify")
-    assert session.journal == {"r-1/question/1": "17"}
+    assert session.stored.journal == {"r-1/question/1": "17"}
     await worker.commit(finish(session, source=Source.CONTROL, opens=False, records=[]))
     assert (await stage.session())["status"] == "delayed"
     assert (await worker.claim()).sessions == []
@@ -59,7 +59,7 @@ async def test_what_it_waits_for_wakes_it_and_the_next_claim_knows_all(stage: St
     assert await stage.names(stage.keys.delayed) == []
     again = await worker.claim_one()
     assert ([request.request_id for request in again.requests], again.attempts) == (["r-1"], 1)
-    assert (again.document.decode(), again.journal) == (document, {"r-1/question/1": "17"})
+    assert (again.stored.document.decode(), again.stored.journal) == (document, {"r-1/question/1": "17"})
     assert again.kept is None
 
 

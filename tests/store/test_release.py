@@ -65,7 +65,7 @@ async def test_the_journal_of_a_released_turn_goes_to_the_next_holder(stage: Sta
     await worker.flush(LiveOutput(session.sid, session.fence, [], [], {"r-1/step/0": "paid"}))
     await worker.release(session)
     again = await worker.claim_one()
-    assert (again.attempts, again.journal) == (1, {"r-1/step/0": "paid"})
+    assert (again.attempts, again.stored.journal) == (1, {"r-1/step/0": "paid"})
     await worker.commit(finish(again, journaled=True))
     assert not await stage.redis.exists(stage.keys.journal(SID))
 
@@ -114,12 +114,12 @@ async def test_a_handed_back_head_is_told_apart_from_its_next_try_and_then_forgo
     await stage.push_all(["r-1", "r-2"])
     for times in range(3):
         session = await worker.claim_one()
-        assert (session.attempts, session.handbacks) == (1, times)
+        assert (session.attempts, session.stored.handbacks) == (1, times)
         await worker.release(session)
     session = await worker.claim_one()
     await worker.commit(finish(session, 0, journaled=True))
     await worker.release(replace(session, requests=session.requests[1:]))
-    assert (await worker.claim_one()).handbacks == 1
+    assert (await worker.claim_one()).stored.handbacks == 1
 
 
 async def test_a_session_held_for_its_control_alone_takes_no_attempt_back(stage: Stage, worker: StagedWorker) -> None:
@@ -128,4 +128,4 @@ async def test_a_session_held_for_its_control_alone_takes_no_attempt_back(stage:
     await stage.push("c-1", kind="notify")
     await worker.release(await worker.claim_one())
     session = await worker.claim_one()
-    assert (session.handbacks, session.attempts) == (0, 0)
+    assert (session.stored.handbacks, session.attempts) == (0, 0)

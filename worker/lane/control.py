@@ -10,7 +10,7 @@ from worker.clock import monotonic
 from worker.core.request import AdmittedRequest
 from worker.errors import Fenced, QueueUnavailable
 from worker.lane.executor import Executor
-from worker.lane.held import HeldSession
+from worker.lane.held import ControlLine, HeldSession
 from worker.lane.outage import Outage
 from worker.lane.steps import SIGNALS, Step
 from worker.lane.turns import TurnRunner
@@ -58,7 +58,8 @@ class Control:
             self.hinted(tuple(self._executor.held))
 
     async def _apply_all(self, held: HeldSession) -> None:
-        async with held.control_lock:
+        line = held.controlled()
+        async with line.lock:
             requests = await self._outage.until_answered("control", lambda: self._store.control_of(held.claimed.sid))
             try:
                 for request in requests:
@@ -66,13 +67,13 @@ class Control:
                         break  # the rest is for the next holder
                     if request.kind == RequestKind.OPERATOR_ANSWER and _parks_again(held):
                         break  # for the next holder, when nothing of the turn is under way
-                    if request.request_id not in held.control_seen:
-                        held.control_seen.add(request.request_id)
-                        await self._apply(held, request)
+                    if request.request_id not in line.seen:
+                        line.seen.add(request.request_id)
+                        await self._apply(held, line, request)
             except Fenced:
                 self._executor.give_up(held)
 
-    async def _apply(self, held: HeldSession, request: AdmittedRequest) -> None:
+    async def _apply(self, held: HeldSession, line: ControlLine, request: AdmittedRequest) -> None:
         running, step, started = held.turn, Step(Source.CONTROL, request, 1), monotonic()
         if running is not None and running.request.kind == RequestKind.DISPOSE and not step.is_forced_disposal:
             # It has no answer to cancel or to replace. Cut short, it would tell some of the callbacks that the session
@@ -89,11 +90,11 @@ class Control:
                 end_turn(held, running, "dispose")
             return
         was_to_end = running is not None and running.cancelled_by
-        held.beside = True
+        line.is_busy = True
         ended = await self._runner.run_beside(held, step, running)
         if held.letting_go:
             return  # the session was let go meanwhile: its next holder does it
-        held.beside = False
+        line.is_busy = False
         self._executor.submit(held, step, ended, started, release=False)
         if running is not None and running is held.turn and running.cancelled_by and not was_to_end:
             end_turn(held, running, running.cancelled_by)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import structlog
 
@@ -18,10 +18,9 @@ from worker.lane.observers import Observers
 from worker.lane.session_tasks import SessionTasks
 from worker.lane.slots import Slots
 from worker.lane.steps import Delayed, Ended, Step, Void, control_steps, mailbox_steps
-from worker.lane.traced import begin_commit, end
 from worker.lane.turns import TurnRunner
 from worker.store.claims import ClaimedSession
-from worker.store.commits import MAILBOX, OK, CommitStatus, HandBack
+from worker.store.commits import CONTROL, MAILBOX, OK, CommitStatus, HandBack
 from worker.turn.together import COALESCE
 
 log = structlog.get_logger(__name__)
@@ -80,7 +79,7 @@ class Executor:
             if held.claimed.control:
                 await self._run_control_first(held)
             else:
-                await self._run_some(held, mailbox_steps(held.claimed), is_all=True)
+                await self._run_some(held, mailbox_steps(held.claimed))
         except Fenced:
             self.give_up(held)
         except Exception:
@@ -91,20 +90,22 @@ class Executor:
     async def _run_control_first(self, held: HeldSession) -> None:
         waiting = mailbox_steps(held.claimed)
         # A commit takes the head of its list, so control that comes now must not overtake what was claimed.
-        async with held.control_lock:
-            await self._run_some(held, control_steps(held.claimed), is_all=not waiting)
+        async with held.controlled().lock:
+            await self._run_some(held, control_steps(held.claimed), waiting)
         if not held.letting_go:
-            await self._run_some(held, waiting, is_all=True)
+            await self._run_some(held, waiting)
 
-    async def _run_some(self, held: HeldSession, waiting: deque[Step], *, is_all: bool) -> None:
+    async def _run_some(self, held: HeldSession, waiting: deque[Step], behind: Collection[Step] = ()) -> None:
+        """Run what waits; the last lets go of the session, if nothing stands `behind` it."""
         while waiting:
-            step, started = waiting.popleft(), monotonic()
-            if step.is_forced_disposal:
+            step = waiting.popleft()
+            held.silent_since = started = monotonic()
+            if step.source is CONTROL and step.is_forced_disposal:  # a property costs as much as five comparisons
                 return await self._dispose_by_force(held, step)
             if step.request.when_busy == COALESCE:
                 step = await _gathered(self._runner, held, step, waiting)
             ended = await self._runner.run(held, step)
-            release = held.forced_disposal is None and (self.draining or (is_all and not waiting))
+            release = held.forced_disposal is None and (self.draining or not (waiting or behind))
             if isinstance(ended, Ended):
                 release = release or ended.finished.dispose
                 self.submit(held, step, ended, started, release=release)
@@ -147,8 +148,9 @@ class Executor:
             self.submit(held, *ended.first, started, release=False)
         duration_s, now_ms = monotonic() - started, held.now_ms()
         wait_s = (now_ms - step.request.accepted_at_ms) / 1000 - duration_s
-        commit = commit_of(held, step, ended, (wait_s if wait_s > 0 else 0.0, duration_s), release=release)
-        begin_commit(ended.turn)
+        commit = commit_of(held, step, ended, (wait_s if wait_s > 0 else 0.0, duration_s), release)
+        if ended.turn.trace is not None:
+            ended.turn.trace.committing()
         self._send(commit, now_ms)
 
     def submit_void(self, held: HeldSession, step: Step, *, release: bool, wakes: bool = False) -> None:
@@ -161,40 +163,34 @@ class Executor:
         if commit.release:
             held.letting_go = True
             # What a control request has changed in memory alone must not be remembered.
+            is_true = held.control is None or not held.control.is_busy
             is_gone = commit.ended is not None and commit.ended.finished.dispose
-            if not is_gone and not held.is_damaged and not held.beside:
+            if is_true and not is_gone and not held.is_damaged:
                 self._services.kept.keep(held.claimed.sid, held.session, now_ms)
         self._committer.submit(commit)
 
     def committed(self, commits: Sequence[Commit], statuses: Sequence[CommitStatus]) -> None:
         """Take the answer to a commit call: count what is written, let go of what that released, give up the rest."""
-        written = [commit for commit, status in zip(commits, statuses, strict=True) if status is OK]
+        answered = [*zip(commits, statuses, strict=True)]
+        written = [commit for commit, status in answered if status is OK]
         self._observers.committed(written)
         for commit in written:
-            if commit.ended is not None:
-                self._written(commit, commit.ended)
-            commit.held.confirmed()
+            held, ended = commit.held, commit.ended
+            if ended is not None:
+                if held.claimed.is_suspect and commit.step.source is MAILBOX:
+                    self.held.suspects.clear(held)
+                if ended.turn.progress.shared:
+                    self._services.shared.committed(commit.step.request.request_id, ended.turn.progress.shared)
+            held.confirmed()
         self.held.let_go([commit.held for commit in written if commit.release])
         if len(written) < len(commits):
-            self._refused(commits, statuses)
+            self._refused([(commit, status) for commit, status in answered if status is not OK])
 
-    def _written(self, commit: Commit, ended: Ended) -> None:
-        turn, held = ended.turn, commit.held
-        if turn.trace is not None:
-            end(turn.trace, commit, ended, OK)
-        if held.is_suspect and commit.step.source is MAILBOX:
-            self.held.suspects.clear(held)
-        if turn.progress.shared:
-            self._services.shared.committed(turn.request.request_id, turn.progress.shared)
-
-    def _refused(self, commits: Sequence[Commit], statuses: Sequence[CommitStatus]) -> None:
-        for commit, status in zip(commits, statuses, strict=True):
-            if status is not OK:
-                if commit.ended is not None and commit.ended.turn.trace is not None:
-                    end(commit.ended.turn.trace, commit, commit.ended, status)
-                commit.held.confirmed()
-                self._observers.refused(commit.held, status)
-                self.give_up(commit.held)
+    def _refused(self, refused: Iterable[tuple[Commit, CommitStatus]]) -> None:
+        for commit, status in refused:
+            commit.held.confirmed()
+            self._observers.refused(commit, status)
+            self.give_up(commit.held)
 
     def give_up(self, held: HeldSession) -> None:
         """Stop a session of which a write was refused, and hand it back: it may still be held in this worker's name."""

@@ -42,29 +42,57 @@ class LaneServices:
     shared: SharedStates
 
 
+class LiveOutput:
+    """What the running turn has sent or noted before its commit."""
+
+    __slots__ = ("deltas", "flushing", "is_journaled")
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        #: live output on its way; the commit waits for it
+        self.flushing: asyncio.Future[None] | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin a turn."""
+        #: pieces of streamed text
+        self.deltas = 0
+        #: it has written to the journal of the session, which its commit must clear
+        self.is_journaled = False
+
+
+class ControlLine:
+    """The control requests of a held session: they keep their order, and each counts once."""
+
+    __slots__ = ("has_called_off", "is_busy", "lock", "seen")
+
+    def __init__(self, claimed: ClaimedSession) -> None:
+        """Begin with those that came with the claim."""
+        self.lock = asyncio.Lock()
+        self.seen = {request.request_id for request in claimed.control}
+        #: one is being applied that is not on its way to a commit yet
+        self.is_busy = False
+        #: the head, which waited for its retry, is on its way to a commit as cancelled
+        self.has_called_off = False
+
+
 class HeldSession:
     """A claimed session; `turn` is the request that runs now, `unconfirmed` how many commits are on their way."""
 
     __slots__ = (
         "_confirmed",
-        "_control_lock",
         "_services",
-        "_silent_since",
-        "beside",
         "claimed",
-        "control_seen",
-        "deltas_sent",
-        "flushing",
+        "control",
         "forced_disposal",
-        "is_called_off",
         "is_damaged",
-        "is_suspect",
-        "journaled",
         "letting_go",
+        "live",
         "lost",
         "metrics",
         "now_ms",
         "session",
+        "silent_since",
         "swarm",
         "task",
         "turn",
@@ -79,60 +107,52 @@ class HeldSession:
         #: an estimate of Redis' clock; asked several times a turn, so there is no call in between
         self.now_ms = services.clock.now_ms
         self.claimed = claimed
-        #: it may hold the request that kills workers, until its head has ended
-        self.is_suspect = claimed.is_suspect
         self.swarm = swarm
         #: what is stored of it can't be read: no request can run but its disposal
-        self.session, self.is_damaged = _load(claimed, swarm.default_agent)
+        self.is_damaged = False
+        if claimed.kept is not None:
+            self.session = claimed.kept
+        else:
+            self.session, self.is_damaged = _load(claimed, swarm.default_agent)
         self.turn: OpenTurn | None = None
         self.task: asyncio.Task[None] | None = None
         self.unconfirmed = 0
-        self.deltas_sent = 0
-        #: the turn has written to its journal, which its commit must clear
-        self.journaled = False
-        self.lost = False
-        #: the head, which waited for its retry, is on its way to a commit as cancelled
-        self.is_called_off = False
-        #: the commit that releases it is on its way: control that comes now goes to the next holder
-        self.letting_go = False
+        self._confirmed: asyncio.Event | None = None
+        #: None: no turn has sent anything before its commit, as most don't
+        self.live: LiveOutput | None = None
+        #: None: no control request has come, as to most
+        self.control: ControlLine | None = None
         #: a forced disposal that waits for the running turn to end
         self.forced_disposal: Step | None = None
-        #: a control request is being applied that is not on its way to a commit yet
-        self.beside = False
-        self._control_lock: asyncio.Lock | None = None
-        self.control_seen: set[str] = {request.request_id for request in claimed.control} if claimed.control else set()
-        #: live output on its way; the commit waits for it
-        self.flushing: asyncio.Future[None] | None = None
-        self._confirmed: asyncio.Event | None = None
-        #: when the turn began that has not said anything yet; 0 = it has
-        self._silent_since = 0.0
+        #: the commit that releases it is on its way: control that comes now goes to the next holder
+        self.letting_go = False
+        self.lost = False
+        #: when the request was begun that has not said anything yet; 0 = it has
+        self.silent_since = 0.0
 
-    @property
-    def control_lock(self) -> asyncio.Lock:
-        """Return what keeps control requests in their order; most sessions never need it."""
-        if self._control_lock is None:
-            self._control_lock = asyncio.Lock()
-        return self._control_lock
+    def controlled(self) -> ControlLine:
+        """Return the line of control requests, to be made with the first one."""
+        if self.control is None:
+            self.control = ControlLine(self.claimed)
+        return self.control
+
+    def said(self) -> LiveOutput:
+        """Return what the running turn has sent, to be made with the first piece."""
+        if self.live is None:
+            self.live = LiveOutput()
+        return self.live
 
     @property
     def waits_for_retry(self) -> bool:
         """Tell whether the head was left in Redis, where it waits for its retry, and for nobody's answer."""
-        claimed = self.claimed
-        waits = claimed.retries > 0 and not claimed.requests and not self.is_called_off
-        return waits and not pending_question(claimed.journal)
+        stored = self.claimed.stored
+        waits = stored.retries > 0 and not self.claimed.requests and not self.controlled().has_called_off
+        return waits and not pending_question(stored.journal)
 
     @property
-    def was_begun(self) -> bool:
-        """Tell whether somebody began its head before, and left notes of it that a commit must clear."""
-        claimed = self.claimed
-        return bool(claimed.journal) or claimed.handbacks + claimed.retries > 0
-
-    def begin(self, turn: OpenTurn) -> None:
-        """Take note of the turn that runs from now on."""
-        self.turn = turn
-        self.deltas_sent = 0
-        self.journaled = False
-        self._silent_since = monotonic()
+    def has_notes(self) -> bool:
+        """Tell whether its journal has notes of the head that a commit must clear."""
+        return self.claimed.stored.was_begun or (self.live is not None and self.live.is_journaled)
 
     @property
     def may_write(self) -> bool:
@@ -146,7 +166,7 @@ class HeldSession:
     @property
     def is_over(self) -> bool:
         """Tell whether live output of the running turn was refused, or the whole session is lost."""
-        flushing = self.flushing
+        flushing = None if self.live is None else self.live.flushing
         return self.lost or (flushing is not None and flushing.done() and flushing.exception() is not None)
 
     def confirmed(self) -> None:
@@ -173,13 +193,14 @@ class HeldSession:
 
     async def flush(self, turn: OpenTurn) -> None:
         """Send what the turn has not sent yet and wait until it is confirmed; raises `Fenced`."""
+        live = self.said()
         # Before anything is awaited: the ticker of live events may take the journal along.
-        self.journaled = self.journaled or bool(turn.journal)
+        live.is_journaled = live.is_journaled or bool(turn.journal)
         await self.permit(turn)
         # If control ends the turn while it waits here, its commit still has to wait, or it would send all this again.
-        self.flushing = self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn)
+        live.flushing = self._services.flusher.flush(self.claimed.sid, self.claimed.fence, turn)
         with turn.waiting():
-            await asyncio.shield(self.flushing)
+            await asyncio.shield(live.flushing)
 
     async def permit(self, turn: OpenTurn) -> None:
         """Wait until the lease is fresh and earlier commits of the session are confirmed."""
@@ -212,19 +233,24 @@ class HeldSession:
     def publish_delta(self, turn: OpenTurn, text: str) -> None:
         """Send one piece of streamed text, best effort; nothing goes out while the lease is in doubt."""
         if self._services.lease.is_fresh and not self.lost:
-            self._services.deltas.publish(self.claimed.sid, turn, self.deltas_sent, text)
-            self.deltas_sent += 1
+            live = self.said()
+            self._services.deltas.publish(self.claimed.sid, turn, live.deltas, text)
+            live.deltas += 1
             self.spoke()
 
-    async def deltas_out(self) -> None:
-        """Wait, not for long, until the streamed text of the turn is out."""
-        await self._services.deltas.out()
+    async def all_out(self, live: LiveOutput) -> None:
+        """Wait until what the turn has sent is out, so that it can't arrive after the commit; raises `Fenced`."""
+        if live.deltas:
+            await self._services.deltas.out()
+        if live.flushing is not None:
+            flushing, live.flushing = live.flushing, None
+            await asyncio.shield(flushing)
 
     def spoke(self) -> None:
         """Measure how long the client waited for the first output of the turn."""
-        if self._silent_since:
-            self.metrics.first_emit(self.swarm.name, monotonic() - self._silent_since)
-            self._silent_since = 0.0
+        if self.silent_since:
+            self.metrics.first_emit(self.swarm.name, monotonic() - self.silent_since)
+            self.silent_since = 0.0
 
     async def park(self, turn: OpenTurn, until_ms: int) -> None:
         """End this run of the turn, see `TurnPort`; what it has sent and noted is confirmed."""
@@ -235,15 +261,13 @@ class HeldSession:
 
     def note(self, name: str) -> None:
         """Count something that the turn survived."""
-        self._services.metrics.callback_error(name)
+        self.metrics.callback_error(name)
 
 
 def _load(claimed: ClaimedSession, default_agent: str) -> tuple[Session, bool]:
-    """Return the session as it was claimed, a fresh one if it can't be read, and whether that is so."""
-    if claimed.kept is not None:
-        return claimed.kept, False
+    """Return the session as it is stored, a fresh one if that can't be read, and whether that is so."""
     try:
-        return _session_of(claimed, default_agent, claimed.document), False
+        return _session_of(claimed, default_agent, claimed.stored.document), False
     except ValueError:
         # It would stop every worker that claims it, one after the other.
         log.exception("session_damaged", sid=claimed.sid)
@@ -257,7 +281,7 @@ def _session_of(claimed: ClaimedSession, default_agent: str, document: bytes) ->
         default_agent=default_agent,
         turn=claimed.turn,
         document=document,
-        history=claimed.history,
-        history_length=claimed.history_length,
-        banned=claimed.banned,
+        history=claimed.stored.history,
+        history_length=claimed.stored.history_length,
+        banned=claimed.stored.banned,
     )

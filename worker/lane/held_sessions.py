@@ -29,7 +29,8 @@ class HeldSessions(dict[str, HeldSession]):
                 # Let go of, or handed back: the answer that says so comes over another connection, and may be later.
                 self.let_go((self[sid],))
             self[sid] = held
-            self.suspects.took(held)
+            if held.claimed.is_suspect:
+                self.suspects.took(held)
             count += 1
         self._slots.take(count)
 
@@ -40,7 +41,8 @@ class HeldSessions(dict[str, HeldSession]):
             sid = held.claimed.sid
             if self.get(sid) is held:
                 del self[sid]
-                self.suspects.clear(held)
+                if held.claimed.is_suspect:
+                    self.suspects.clear(held)
                 count += 1
         self._slots.give(count)
         if not self:

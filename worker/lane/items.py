@@ -39,7 +39,13 @@ class Commit:
         self.agent_name = held.session.active_agent
 
 
-def commit_of(held: HeldSession, step: Step, ended: Ended, times_s: tuple[float, float], *, release: bool) -> Commit:
+def commit_of(
+    held: HeldSession,
+    step: Step,
+    ended: Ended,
+    times_s: tuple[float, float],
+    release: bool,  # noqa: FBT001
+) -> Commit:
     """Return what the commit of a finished request writes; what was flushed already is not sent twice."""
     request, turn, finished, claimed = step.request, ended.turn, ended.finished, held.claimed
     requests: Sequence[EndedRequest]
@@ -66,7 +72,7 @@ def commit_of(held: HeldSession, step: Step, ended: Ended, times_s: tuple[float,
         finished.document,
         DeadLetter(finished.dead_reason, finished.error, step.attempts) if finished.dead_reason else None,
         # What is noted of the head of the mailbox is no matter of a control request.
-        step.source is MAILBOX and (held.journaled or held.was_begun),
+        step.source is MAILBOX and held.has_notes,
         turn.events_flushed,
         finished.records,
         turn.emits[turn.emits_flushed :] if turn.emits else (),
@@ -93,6 +99,6 @@ def void_of(held: HeldSession, step: Step, *, release: bool, wakes: bool = False
         wakes,
         opens=False,
         document=held.session.document() if wakes else None,
-        journaled=step.source is MAILBOX and held.was_begun,
+        journaled=step.source is MAILBOX and held.claimed.stored.was_begun,
     )
     return Commit(held, step, item, release)

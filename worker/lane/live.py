@@ -1,6 +1,5 @@
 """Bus events of long turns go out while the turn runs; those of a short turn ride on its commit and cost no call."""
 
-import asyncio
 from collections.abc import Mapping
 
 from worker.clock import sleep
@@ -35,13 +34,7 @@ class LiveEvents:
         request_id = turn.request.request_id
         # Nothing is written before the session's earlier commits are through, nor while the lease is in doubt.
         if self._seen.get(request_id, 0) > turn.events_flushed and held.may_write:
-            held.journaled = held.journaled or bool(turn.journal)
-            held.flushing = self._flusher.flush(held.claimed.sid, held.claimed.fence, turn)
+            live = held.said()
+            live.is_journaled = live.is_journaled or bool(turn.journal)
+            live.flushing = self._flusher.flush(held.claimed.sid, held.claimed.fence, turn)
         return request_id, len(turn.events)
-
-
-async def finish_flush(held: HeldSession) -> None:
-    """Wait for live output that is on its way, so that it can't arrive after the commit; raises `Fenced`."""
-    if held.flushing is not None:
-        flushing, held.flushing = held.flushing, None
-        await asyncio.shield(flushing)

@@ -11,10 +11,11 @@ from worker.core.outcome import Failed, Refused
 from worker.lane.held import HeldSession
 from worker.lane.items import Commit
 from worker.lane.steps import INTERNAL, Delayed, Ended
+from worker.lane.traced import end
 from worker.observe.health import Health
 from worker.observe.metrics import Metrics
 from worker.observe.turn_line import TurnFacts, TurnLine, no_line
-from worker.store.commits import CONTROL, CommitStatus
+from worker.store.commits import CONTROL, OK, CommitStatus
 from worker.turn.port import Finished, OpenTurn
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ class Observers:
     #: None: nobody traces
     tracing: "Tracing | None" = None
 
-    def refused(self, held: HeldSession, status: CommitStatus) -> None:
+    def refused(self, commit: Commit, status: CommitStatus) -> None:
         """Count and log a commit that wrote nothing."""
+        held, ended = commit.held, commit.ended
+        if ended is not None and ended.turn.trace is not None:
+            end(ended.turn.trace, commit, ended, status)
         self.metrics.fenced(1)
         log.warning("commit_refused", sid=held.claimed.sid, fence=held.claimed.fence, status=status)
 
@@ -72,6 +76,8 @@ class Observers:
                 private += reply_to != ""
             client += len(turn.emits)
             bus += len(finished.events)
+            if turn.trace is not None:
+                end(turn.trace, commit, ended, OK)
             if turn.number == 1 or finished.dispose or finished.dead_reason or isinstance(finished.outcome, Refused):
                 self._count_seldom(swarm, commit, turn, finished)
         for (swarm, status), of_turns_s in times_s.items():

@@ -46,11 +46,12 @@ class SessionTasks:
 
     async def _run(self) -> None:
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        while self._waiting:
-            held = self._waiting.popleft()
+        waiting, serve = self._waiting, self._serve
+        while waiting:
+            held = waiting.popleft()
             if held.lost:
                 continue
-            held.task, serving = task, self._serve(held)
+            held.task, serving = task, serve(held)
             try:
                 waits_for = serving.send(None)
             except StopIteration:

@@ -75,9 +75,9 @@ def control_steps(claimed: ClaimedSession) -> deque[Step]:
 
 def mailbox_steps(claimed: ClaimedSession) -> deque[Step]:
     """Return the requests that waited in the mailbox, in order; only the first was claimed before."""
-    steps: deque[Step] = deque()
-    attempt, handbacks, retries = max(1, claimed.attempts), claimed.handbacks, claimed.retries
-    for request in claimed.requests:
-        steps.append(Step(MAILBOX, request, attempt, handbacks, retries))
-        attempt, handbacks, retries = 1, 0, 0
-    return steps
+    if not claimed.requests:
+        return deque()
+    head, *others = claimed.requests
+    stored = claimed.stored
+    first = Step(MAILBOX, head, claimed.attempts or 1, stored.handbacks, stored.retries)
+    return deque((first, *[Step(MAILBOX, request, 1) for request in others]))

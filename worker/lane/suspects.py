@@ -10,7 +10,7 @@ class Suspects:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._held = 0
+        self._held: set[HeldSession] = set()
         self._tell: Callable[[], None] | None = None
 
     @property
@@ -23,16 +23,15 @@ class Suspects:
         self._tell = tell
 
     def took(self, held: HeldSession) -> None:
-        """Take note of a session that was claimed."""
-        self._held += held.is_suspect
+        """Take note of a suspect that was claimed."""
+        self._held.add(held)
 
     def clear(self, held: HeldSession) -> None:
-        """Take note that the head of a session has ended, or that the session has left; what follows is no suspect.
+        """Take note that the head of a suspect has ended, or that it has left; what follows is no suspect.
 
         Only the head had been tried before: what waits behind it is no more suspect than anything else.
         """
-        if held.is_suspect:
-            held.is_suspect = False
-            self._held -= 1
+        if held in self._held:
+            self._held.remove(held)
             if self._tell is not None:
                 self._tell()

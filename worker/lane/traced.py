@@ -44,12 +44,6 @@ def park(turn: OpenTurn) -> None:
         turn.trace.parked()
 
 
-def begin_commit(turn: OpenTurn) -> None:
-    """Begin the span of the commit of a turn, if anybody traces."""
-    if turn.trace is not None:
-        turn.trace.committing()
-
-
 def end(trace: "TurnTrace", commit: Commit, ended: Ended, status: CommitStatus) -> None:
     """End the spans of a turn with the answer to its commit."""
     turn, finished = ended.turn, ended.finished

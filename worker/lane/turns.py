@@ -12,7 +12,6 @@ from worker.core.outcome import Failed, Replied
 from worker.core.request import AdmittedRequest
 from worker.errors import Fenced
 from worker.lane.held import HeldSession
-from worker.lane.live import finish_flush
 from worker.lane.outage import Outage
 from worker.lane.steps import INTERNAL, SIGNALS, Delayed, Ended, Step, Void
 from worker.lane.traced import abandon, begin, park, traced
@@ -98,8 +97,8 @@ class TurnRunner:
         turn.tries = self._tries(step)
         if self._tracing is not None:
             begin(self._tracing, held, step, turn)
-        if held.claimed.journal:
-            _recall(turn, step, held.claimed.journal)
+        if held.claimed.stored.journal:
+            _recall(turn, step, held.claimed.stored.journal)
         if step.together:
             turn.together, turn.journal = step.together, {MARK: step.together[0].request.request_id}
         return turn
@@ -135,7 +134,7 @@ class TurnRunner:
         requests = await self._outage.until_answered(
             "coalesce", lambda: self._store.mailbox_of(claimed.sid, MAX_REQUESTS)
         )
-        run = _begun(run_of(requests), claimed.journal)
+        run = _begun(run_of(requests), claimed.stored.journal)
         if not run or run[0].request.request_id != step.request.request_id:
             return step
         return replace(step, request=run[-1].request, together=run)
@@ -153,9 +152,9 @@ class TurnRunner:
         is_heard = step.request.kind == "cancel-output" and isinstance(ended.finished.outcome, Replied)
         if not is_heard or not held.waits_for_retry:
             return ended
-        held.is_called_off = True
+        held.controlled().has_called_off = True
         await held.settled()
-        sid, retries = held.claimed.sid, held.claimed.retries
+        sid, retries = held.claimed.sid, held.claimed.stored.retries
         (head,) = await self._outage.until_answered("cancel", lambda: self._store.mailbox_of(sid, 1))
         turn = open_turn(held, held.swarm, held.session, head, retries)
         first = Step(Source.MAILBOX, head, 1, retries=retries), Ended(turn, cancel(turn, "cancel-output"))
@@ -172,7 +171,9 @@ class TurnRunner:
 
     async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished | Parked | Postponed:
         """Return how the turn ended, or how it waits; raises `Fenced`."""
-        held.begin(turn)
+        held.turn = turn
+        if held.live is not None:
+            held.live.begin()
         try:
             finished = await traced(turn)
         except asyncio.CancelledError as error:
@@ -190,10 +191,8 @@ class TurnRunner:
             held.turn = None
             if turn.parked is not None:
                 held.letting_go = held.letting_go or parking(turn) is not None
-        if held.deltas_sent:
-            await held.deltas_out()
-        if held.flushing is not None:
-            await finish_flush(held)
+        if held.live is not None:
+            await held.all_out(held.live)
         return finished if turn.parked is None else parking(turn) or finished
 
     async def _may_dispose(self, held: HeldSession, request: AdmittedRequest) -> bool:
@@ -221,7 +220,7 @@ def _begun(run: list[Together], journal: Mapping[str, str]) -> list[Together]:
 
 def _ends_parked(held: HeldSession, step: Step) -> bool:
     """Let a signal end the parked turn that it is meant for; tell whether there was one."""
-    journal = held.claimed.journal
+    journal = held.claimed.stored.journal
     question = pending_question(journal)
     request_id = question.partition("/")[0]
     if not question or journal.get(f"{request_id}/{MARK}", request_id).encode() != step.request.body:

@@ -1,9 +1,9 @@
 """What a claim gives to its worker: sessions with a fence each, and the requests that wait in them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
 from schemas.keyspace import split_sid
 from worker.core.request import AdmittedRequest
@@ -13,30 +13,46 @@ from worker.store.kept import KeptSessions
 from worker.store.link import Answer, by_name
 
 
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """What a claim reads of a session; of one that this worker has kept it reads nothing."""
+
+    history_length: int = 0
+    document: bytes = b""
+    history: Sequence[bytes] = ()
+    banned: AbstractSet[str] = frozenset()
+    journal: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: how often the head was handed back unfinished, and how often it is to be tried again; neither is an attempt
+    handbacks: int = 0
+    retries: int = 0
+    #: somebody began the head before, and left notes of it that a commit must clear
+    was_begun: bool = False
+
+
+_NOTHING_READ: Final = StoredSession()
+
+
 @dataclass(slots=True)
 class ClaimedSession:
     """One session as claimed; `attempts` is how often the request at its head was claimed, this time included."""
 
     sid: str
     swarm_name: str
-    client_id: str
     fence: str
     attempts: int
     #: lost more than once: it may be what kills workers
     is_suspect: bool
     turn: int
-    history_length: int
     control: list[AdmittedRequest]
     requests: list[AdmittedRequest]
-    journal: dict[str, str]
-    #: the session as this worker let go of it; what is stored of it was not read then
+    #: the session as this worker let go of it
     kept: Session | None
-    document: bytes = b""
-    history: Sequence[bytes] = ()
-    banned: AbstractSet[str] = frozenset()
-    #: how often the head was handed back unfinished, and how often it is to be tried again; neither is an attempt
-    handbacks: int = 0
-    retries: int = 0
+    stored: StoredSession = _NOTHING_READ
+
+    @property
+    def client_id(self) -> str:
+        """Return whose session it is."""
+        return split_sid(self.sid)[1]
 
 
 class Claim(NamedTuple):
@@ -115,52 +131,46 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
     Its control requests are 0 when there are none, and what is stored of it when Redis takes the session for kept.
     """
     sid, fence, attempts, is_suspect, turns, records, control, stored, *mailbox = parts
-    name, turn, length = sid.decode(), int(turns), int(records)
+    name, turn = sid.decode(), int(turns)
     # Whatever is kept of it ends with this claim: a later one must not meet what is older than this.
-    session = kept.take(name, turn)
+    session, found = kept.take(name, turn), _NOTHING_READ
     if stored:
-        session = None
+        session, found, swarm_name = None, _read_stored(int(records), *stored), split_sid(name)[0]
     elif session is None:
         return None
     else:
-        session.history_length = length
-    swarm_name, client_id = split_sid(name)
-    claimed = ClaimedSession(
+        session.history_length, swarm_name = int(records), session.swarm_name
+    return ClaimedSession(
         name,
         swarm_name,
-        client_id,
         fence.decode(),
         attempts,
-        bool(is_suspect),
+        is_suspect == 1,
         turn,
-        length,
-        [parse_record(record) for record in control] if control else [],
-        [parse_record(record) for record in mailbox],
-        {},
+        [*map(parse_record, control)] if control else [],
+        [*map(parse_record, mailbox)],
         session,
+        found,
     )
-    if stored:
-        _read_stored(claimed, *stored)
-    return claimed
 
 
 def _read_stored(
-    claimed: ClaimedSession,
+    history_length: int,
     document: bytes,
     history: list[bytes],
     banned: list[bytes],
     journal: list[bytes],
     begun: Sequence[bytes | None] = (None, None),
-) -> None:
+) -> StoredSession:
     """Read what is stored of a session.
 
     `begun` is how often its head was handed back and retried, sent only for one that was begun before.
     """
-    claimed.document, claimed.history = document, history
-    claimed.banned = {policy.decode() for policy in banned}
-    claimed.journal = {name.decode(): value.decode() for name, value in by_name(journal).items()}
-    handbacks, retries = begun
-    claimed.handbacks, claimed.retries = int(handbacks or 0), int(retries or 0)
+    policies = {policy.decode() for policy in banned}
+    notes = {name.decode(): value.decode() for name, value in by_name(journal).items()}
+    handbacks, retries = (int(times or 0) for times in begun)
+    was_begun = bool(notes) or handbacks + retries > 0
+    return StoredSession(history_length, document, history, policies, notes, handbacks, retries, was_begun)
 
 
 def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
@@ -172,11 +182,10 @@ def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:
         raise QueueUnavailable("a claim arrived after a younger one of the same worker")
     _, now_ms, admitted, reclaimed, redelivered, counts, described, aside = answer
     counted = {name.decode(): int(count) for name, count in by_name(counts).items()}
-    sessions = [parse_session(parts, kept) for parts in described]
-    found = [session for session in sessions if session is not None]
+    sessions = [session for parts in described if (session := parse_session(parts, kept))]
     set_aside = [(aside[i].decode(), aside[i + 1].decode()) for i in range(0, len(aside), 2)]
-    is_partial = len(found) < len(sessions)
-    return Claim(int(now_ms), admitted, reclaimed, redelivered, counted, found, set_aside, is_partial)
+    is_partial = len(sessions) < len(described)
+    return Claim(int(now_ms), admitted, reclaimed, redelivered, counted, sessions, set_aside, is_partial)
 
 
 def checked_verdict(answer: Answer) -> str:

@@ -102,7 +102,8 @@ def commit_item(  # noqa: PLR0913, PLR0917 - all that a turn may write; by posit
     if dead is not None:
         item += (dead.reason, dead.error, f"{dead.attempts}")
     for request_id, reply, reply_to, sequenced in requests:
-        item += (request_id, _unnumbered(reply) if sequenced and reply else reply, reply_to)
+        # As `_unnumbered` does, in place: there is one in every turn.
+        item += (request_id, f",{reply[1:]}" if sequenced and reply else reply, reply_to)
     item += records
     if out:
         item += map(_unnumbered, out)
