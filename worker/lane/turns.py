@@ -1,9 +1,9 @@
 """Decide how one claimed request goes: buried, expired, called off or through the rooms of a turn."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import structlog
 
@@ -11,13 +11,13 @@ from worker.clock import backoff_s
 from worker.core.outcome import Failed, Replied
 from worker.core.request import AdmittedRequest
 from worker.errors import Fenced
-from worker.lane.held import HeldSession
+from worker.lane.held import HeldSession, LiveOutput
 from worker.lane.outage import Outage
 from worker.lane.steps import INTERNAL, SIGNALS, Delayed, Ended, Step, Void
 from worker.lane.traced import abandon, begin, park, traced
 from worker.store.commits import Source
 from worker.store.shard import ShardStore
-from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn
+from worker.turn.corridor import bury, cancel, expire, finish_interrupted, open_turn, take_turn
 from worker.turn.finish import finish, finish_unstarted
 from worker.turn.operator import SHOWN, end_parked, parking, pending_question
 from worker.turn.port import Finished, OpenTurn, Postponed, Tries
@@ -31,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 #: a head whose deadline comes first is looked at so much after it, since the clock of Redis is known roughly
 LATE_MS = 50
+
+#: kinds of requests that take more than a turn, or less
+UNUSUAL: Final = SIGNALS | {"dispose", "cancel-output"}
 
 DAMAGED = Failed("agent_error", "what is stored of this session can't be read; dispose it to begin afresh", "")
 
@@ -58,8 +61,13 @@ class TurnRunner:
         self._rules = rules
         self._first = Tries(left=max(0, rules.retry_max_attempts - 1))
 
-    async def run(self, held: HeldSession, step: Step) -> Ended | Delayed | Void:
+    def run(self, held: HeldSession, step: Step) -> Coroutine[Any, Any, Ended | Delayed | Void]:
         """Return what becomes of the step: an end to commit, or another try later; raises `Fenced`."""
+        if step.request.kind in UNUSUAL or held.claimed.attempts > 1:
+            return self._run_with_care(held, step)
+        return self._run(held, step)
+
+    async def _run_with_care(self, held: HeldSession, step: Step) -> Ended | Delayed | Void:
         request = step.request
         if request.kind in SIGNALS:
             return Void(wakes=_ends_parked(held, step))
@@ -69,17 +77,34 @@ class TurnRunner:
             # Something here may kill workers: the next loss must be charged to the request that runs then, and to none
             # before it whose commit was still on its way.
             await held.settled()
+        ended = await self._run(held, step)
+        return await self._ended(held, step, ended) if isinstance(ended, Ended) else ended
+
+    async def _run(self, held: HeldSession, step: Step) -> Ended | Delayed:
         turn = self._opened(held, step)
-        try:
-            finished = self._unrun(held, step, turn) or await self._through_the_rooms(held, turn)
-        except BaseException as error:
-            abandon(turn, type(error).__name__)
-            raise
-        if not isinstance(finished, Finished):
-            park(turn)
-            return self._delayed(held, step, finished)
-        ended = Ended(turn, finished)
-        return await self._ended(held, step, ended) if request.kind == "cancel-output" else ended
+        finished = self._unrun(held, step, turn)
+        if finished is None:
+            held.turn = turn
+            if held.live is not None:
+                held.live.begin()
+            try:
+                finished = await (take_turn(turn) if turn.trace is None else traced(turn))
+            except BaseException as error:
+                finished = _ended_by(held, turn, error)
+                if finished is None:
+                    abandon(turn, type(error).__name__)
+                    raise
+            finally:
+                # The turn has its end: control that comes from here on must not give it another one.
+                held.turn = None
+            if turn.parked is not None and (parked := parking(turn)):
+                held.letting_go, finished = True, parked
+            if held.live is not None:
+                await _all_out(held, turn, held.live)
+        if isinstance(finished, Finished):
+            return Ended(turn, finished)
+        park(turn)
+        return self._delayed(held, step, finished)
 
     def _delayed(self, held: HeldSession, step: Step, waiting: Parked | Postponed) -> Delayed:
         if isinstance(waiting, Parked):
@@ -94,7 +119,7 @@ class TurnRunner:
     def _opened(self, held: HeldSession, step: Step) -> OpenTurn:
         started = step.attempt + step.handbacks + step.retries
         turn = open_turn(held, held.swarm, held.session, step.request, started)
-        turn.tries = self._tries(step)
+        turn.tries = self._first if started == step.attempt else self._tries(step)
         if self._tracing is not None:
             begin(self._tracing, held, step, turn)
         if held.claimed.stored.journal:
@@ -104,8 +129,6 @@ class TurnRunner:
         return turn
 
     def _tries(self, step: Step) -> Tries:
-        if not step.handbacks and not step.retries:
-            return self._first
         return Tries(step.handbacks, step.retries, max(0, self._rules.retry_max_attempts - step.retries - 1))
 
     def _unrun(self, held: HeldSession, step: Step, turn: OpenTurn) -> Finished | None:
@@ -169,32 +192,6 @@ class TurnRunner:
         turns = [open_turn(held, held.swarm, held.session, step.request, step.attempt) for step in steps]
         return [(step, Ended(turn, cancel(turn, "dispose"))) for step, turn in zip(steps, turns, strict=True)]
 
-    async def _through_the_rooms(self, held: HeldSession, turn: OpenTurn) -> Finished | Parked | Postponed:
-        """Return how the turn ended, or how it waits; raises `Fenced`."""
-        held.turn = turn
-        if held.live is not None:
-            held.live.begin()
-        try:
-            finished = await traced(turn)
-        except asyncio.CancelledError as error:
-            was_asked_for = _forget_cancellation()
-            if held.lost or (was_asked_for and not turn.cancelled_by and not parking(turn)):
-                raise  # the whole session is meant, or the process ends
-            finished = _cut_short(held, turn, error)
-        except BaseException as error:
-            # Code of users may raise our own errors as well: then nobody has taken the session from us.
-            if (isinstance(error, Fenced) and held.is_over) or (isinstance(error, GeneratorExit) and _is_torn_down()):
-                raise
-            finished = _crashed(held, turn, error)
-        finally:
-            # The turn has its end: control that comes from here on must not give it another one.
-            held.turn = None
-            if turn.parked is not None:
-                held.letting_go = held.letting_go or parking(turn) is not None
-        if held.live is not None:
-            await held.all_out(held.live)
-        return finished if turn.parked is None else parking(turn) or finished
-
     async def _may_dispose(self, held: HeldSession, request: AdmittedRequest) -> bool:
         """Take the step that disposal can't be called off after."""
         await held.settled()
@@ -228,6 +225,27 @@ def _ends_parked(held: HeldSession, step: Step) -> bool:
     turn = open_turn(held, held.swarm, held.session, step.request, 1)
     turn.parked = Parked(question)
     return end_parked(turn, step.request.kind)
+
+
+def _ended_by(held: HeldSession, turn: OpenTurn, error: BaseException) -> Finished | Parked | None:
+    """Return how a turn ended that raised, None when it has no end here: the error is to be raised again."""
+    if isinstance(error, asyncio.CancelledError):
+        was_asked_for = _forget_cancellation()
+        if held.lost or (was_asked_for and not turn.cancelled_by and not parking(turn)):
+            return None  # the whole session is meant, or the process ends
+        return _cut_short(held, turn, error)
+    # Code of users may raise our own errors as well: then nobody has taken the session from us.
+    if (isinstance(error, Fenced) and held.is_over) or (isinstance(error, GeneratorExit) and _is_torn_down()):
+        return None
+    return _crashed(held, turn, error)
+
+
+async def _all_out(held: HeldSession, turn: OpenTurn, live: LiveOutput) -> None:
+    try:
+        await held.all_out(live)
+    except BaseException as error:
+        abandon(turn, type(error).__name__)
+        raise
 
 
 def _cut_short(held: HeldSession, turn: OpenTurn, error: asyncio.CancelledError) -> Finished | Parked:
