@@ -119,7 +119,6 @@ def session_after(claimed: ClaimedSession, *, turns: int = 1, records: Sequence[
         turn=claimed.turn,
         document=claimed.stored.document,
         history=claimed.stored.history,
-        history_length=claimed.stored.history_length,
         banned=claimed.stored.banned,
     )
     session.turn += turns

@@ -102,7 +102,7 @@ async def test_what_came_meanwhile_opens_a_fresh_session(stage: Stage, worker: S
     await worker.commit(finish(session, dispose=True))
     assert await stage.session() == {"status": "ready", "control": "1"}
     fresh = await worker.claim_one()
-    assert (fresh.turn, fresh.stored.document, fresh.stored.history, fresh.stored.history_length) == (0, b"", [], 0)
+    assert (fresh.turn, fresh.stored.document, fresh.stored.history) == (0, b"", [])
     assert [request.request_id for request in (*fresh.control, *fresh.requests)] == ["c-1", "r-2"]
 
 

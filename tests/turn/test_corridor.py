@@ -121,7 +121,7 @@ async def test_an_interrupted_turn_ends_as_cancelled_and_keeps_its_history(reaso
     assert (reply.status, reply.output, reply.turn) == ("cancelled", "", 1)
     assert records_of(finished) == [("user", "hi")]
     assert events_of(finished, "commit-execution-end")[0]["output"] == {"status": "cancelled"}
-    assert hanging.stage.session.history_length == 1
+    assert len(hanging.stage.session.history) == 1
 
 
 async def test_a_rolled_back_turn_leaves_no_trace_in_the_session() -> None:

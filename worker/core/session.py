@@ -30,11 +30,10 @@ class Session:
     """One session; lists and dicts of the document are replaced, never changed in place, so a snapshot costs nothing.
 
     `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
-    JSON object, `history_size` their length together; `history_length` counts all records in Redis. `system` holds the
-    system records since the last cut: a model is shown them however old they are. `older` holds what else a model may
-    see although the window begins later: records that are not for all models, such as system records, must not push it
-    out (None = there is none; `[]` only while a turn adds such records). `banned` names the policies that ban this
-    client.
+    JSON object, `history_size` their length together. `system` holds the system records since the last cut: a model is
+    shown them however old they are. `older` holds what else a model may see although the window begins later: records
+    that are not for all models, such as system records, must not push it out (None = there is none; `[]` only while a
+    turn adds such records). `banned` names the policies that ban this client.
     """
 
     __slots__ = (
@@ -43,7 +42,6 @@ class Session:
         "client_id",
         "default_agent",
         "history",
-        "history_length",
         "history_size",
         "memory",
         "older",
@@ -70,7 +68,6 @@ class Session:
         #: question of a parked turn -> what it is to go on with
         self.resolved: Mapping[str, Mapping[str, str]] = {}
         self.history: list[bytes | str] = []
-        self.history_length = 0
         self.history_size = 0
         self.banned: set[str] = set()
 
@@ -84,7 +81,6 @@ class Session:
         turn: int,
         document: bytes,
         history: Sequence[bytes],
-        history_length: int,
         banned: AbstractSet[str],
     ) -> Self:
         """Build the session that a claim returned; an empty document means that everything is default."""
@@ -92,7 +88,6 @@ class Session:
         session.turn = turn
         session.history = [*history]
         session.history_size = sum(map(len, history))
-        session.history_length = history_length
         session.banned = {*banned}
         if document:
             session.read(document)
@@ -101,7 +96,6 @@ class Session:
     def remember(self, records: Sequence[str], window: int) -> None:
         """Add new records to the history, and keep the newest `window` of all in memory."""
         history = [*self.history, *records]
-        self.history_length += len(records)
         self.history_size += sum(map(len, records))
         surplus = len(history) - window
         if surplus > 0:

@@ -282,6 +282,5 @@ def _session_of(claimed: ClaimedSession, default_agent: str, document: bytes) ->
         turn=claimed.turn,
         document=document,
         history=claimed.stored.history,
-        history_length=claimed.stored.history_length,
         banned=claimed.stored.banned,
     )

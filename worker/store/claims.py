@@ -17,7 +17,6 @@ from worker.store.link import Answer, by_name
 class StoredSession:
     """What a claim reads of a session; of one that this worker has kept it reads nothing."""
 
-    history_length: int = 0
     document: bytes = b""
     history: Sequence[bytes] = ()
     banned: AbstractSet[str] = frozenset()
@@ -130,16 +129,16 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
 
     Its control requests are 0 when there are none, and what is stored of it when Redis takes the session for kept.
     """
-    sid, fence, attempts, is_suspect, turns, records, control, stored, *mailbox = parts
+    sid, fence, attempts, is_suspect, turns, control, stored, *mailbox = parts
     name, turn = sid.decode(), int(turns)
     # Whatever is kept of it ends with this claim: a later one must not meet what is older than this.
     session, found = kept.take(name, turn), _NOTHING_READ
     if stored:
-        session, found, swarm_name = None, _read_stored(int(records), *stored), split_sid(name)[0]
+        session, found, swarm_name = None, _read_stored(*stored), split_sid(name)[0]
     elif session is None:
         return None
     else:
-        session.history_length, swarm_name = int(records), session.swarm_name
+        swarm_name = session.swarm_name
     return ClaimedSession(
         name,
         swarm_name,
@@ -155,7 +154,6 @@ def parse_session(parts: list[Answer], kept: KeptSessions) -> ClaimedSession | N
 
 
 def _read_stored(
-    history_length: int,
     document: bytes,
     history: list[bytes],
     banned: list[bytes],
@@ -170,7 +168,7 @@ def _read_stored(
     notes = {name.decode(): value.decode() for name, value in by_name(journal).items()}
     handbacks, retries = (int(times or 0) for times in begun)
     was_begun = bool(notes) or handbacks + retries > 0
-    return StoredSession(history_length, document, history, policies, notes, handbacks, retries, was_begun)
+    return StoredSession(document, history, policies, notes, handbacks, retries, was_begun)
 
 
 def parse_claim(answer: Answer, kept: KeptSessions) -> Claim:

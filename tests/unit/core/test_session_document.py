@@ -23,7 +23,6 @@ def fresh(document: bytes = b"") -> Session:
         turn=3,
         document=document,
         history=[b'{"role":"user"}'],
-        history_length=40,
         banned=set(),
     )
 
@@ -97,7 +96,7 @@ def test_a_session_remembers_the_newest_records_and_knows_their_size() -> None:
     session.remember(["one", "three"], window=3)
     session.remember(["seven", "eleven"], window=3)
     assert session.history == ["three", "seven", "eleven"]
-    assert (session.history_length, session.history_size) == (4, len("threeseveneleven"))
+    assert session.history_size == len("threeseveneleven")
     session.remember(["a", "b", "c", "d"], window=3)
     assert (session.history, session.history_size) == (["b", "c", "d"], 3)
 

@@ -84,11 +84,11 @@ end
 local function describe(session, mailbox, is_suspect)
   local control = session.control and read('LRANGE', control_key_prefix .. session.sid, '0', '-1')
   local description = {
-    session.sid, session.fence, session.attempts, is_suspect and 1 or 0, session.turn or '0', session.records or '0',
+    session.sid, session.fence, session.attempts, is_suspect and 1 or 0, session.turn or '0',
     control and control[1] and control or 0, is_kept(session) and 0 or stored_of(session), mailbox[1],
   }
   for i = 2, #mailbox do
-    description[8 + i] = mailbox[i]
+    description[7 + i] = mailbox[i]
   end
   return description
 end
@@ -164,7 +164,7 @@ local function claim(sid, session, is_suspect)
   local description = describe(session, mailbox, is_suspect)
   if unreadable then
     return set_aside(sid, session, unreadable)
-  elseif not mailbox[1] and description[7] == 0 then
+  elseif not mailbox[1] and description[6] == 0 then
     return let_rest(session)
   end
   hold(session, description)
