@@ -45,8 +45,7 @@ class Committer:
                 await self._commit(self._next_group())
 
     def _next_group(self) -> list[Commit]:
-        sizes = accumulate([sum(map(len, commit.item)) for commit in self._waiting[:MAX_TURNS]])
-        count = min(1 + bisect_left(list(sizes), MAX_BYTES), MAX_TURNS)
+        count = fitting([commit.item for commit in self._waiting[:MAX_TURNS]])
         group, self._waiting = self._waiting[:count], self._waiting[count:]
         return group
 
@@ -58,3 +57,9 @@ class Committer:
         except NoLease:
             answer = FencedAnswer([CommitStatus.FENCED] * len(group), [])
         self._on_answer(group, answer)
+
+
+def fitting(items: Sequence[Sequence[str]]) -> int:
+    """Return how many of these items go into one call: all up to the one that makes it large enough."""
+    sizes = accumulate([sum(map(len, item)) for item in items])
+    return min(1 + bisect_left(list(sizes), MAX_BYTES), len(items))
