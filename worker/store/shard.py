@@ -57,6 +57,24 @@ class ShardStore:
         self._identity = identity
         self._limits = limits
         self._swarms = "".join(f"{name}," for name in identity.swarms)
+        (held, ops), who = self._own_keys(), (keys.base, identity.worker_id)
+        waiting = (keys.bell, keys.ready, keys.delayed, keys.sessions, keys.workers, keys.suspects, keys.swarms)
+        #: what the calls of every request begin with: their keys, and who calls
+        self._admits = (keys.requests, *waiting, keys.cursor, keys.dead, held, ops, *who)
+        self._claims = (*waiting, held, ops, *who)
+        self._commits = (
+            keys.workers,
+            ops,
+            held,
+            keys.ready,
+            keys.sessions,
+            keys.bell,
+            keys.dead,
+            keys.events,
+            keys.bans,
+            keys.delayed,
+            *who,
+        )
         self.kept = KeptSessions()
         self.bell = Bell(url, keys)
         self._links = {name: Link(url, keys.slot) for name in PURPOSES}
@@ -76,28 +94,16 @@ class ShardStore:
         Raises `QueueFull`, `QueueUnavailable`, `NoLease`. With `wait_s` Redis begins at the next sign of work, or after
         so many seconds. `CommandRefused`: it could not wait (a group is missing); the call was made all the same.
         """
-        keys, limits = self.keys, self._limits
+        limits = self._limits
         arguments: tuple[Argument, ...] = (
-            keys.requests,
-            keys.bell,
-            keys.ready,
-            keys.delayed,
-            keys.sessions,
-            keys.workers,
-            keys.suspects,
-            keys.swarms,
-            keys.cursor,
-            keys.dead,
-            *self._own_keys(),
-            keys.base,
-            self._identity.worker_id,
+            *self._admits,
             op_number,
             secrets.token_hex(4),
             free_slots,
             suspect_slots,
             limits.lease_ms,
             bite,
-            keys.shard,
+            self.keys.shard,
             self._shards,
             limits.body_max_bytes,
             limits.result_ttl_ms,
@@ -115,19 +121,9 @@ class ShardStore:
 
     async def claim(self, op_number: int, free_slots: int, suspect_slots: int) -> Claim:
         """Claim without admitting anything: what still works while Redis is full."""
-        keys = self.keys
         return await self._call_claim(
             "claim",
-            keys.bell,
-            keys.ready,
-            keys.delayed,
-            keys.sessions,
-            keys.workers,
-            keys.suspects,
-            keys.swarms,
-            *self._own_keys(),
-            keys.base,
-            self._identity.worker_id,
+            *self._claims,
             op_number,
             secrets.token_hex(4),
             free_slots,
@@ -147,21 +143,9 @@ class ShardStore:
 
     async def commit(self, op_number: int, items: Sequence[Sequence[str]]) -> FencedAnswer:
         """Commit what `commit_item` made in one atomic call; raises `QueueUnavailable` (outcome unknown), `NoLease`."""
-        keys, limits = self.keys, self._limits
-        held, ops = self._own_keys()
+        limits = self._limits
         arguments: list[Argument] = [
-            keys.workers,
-            ops,
-            held,
-            keys.ready,
-            keys.sessions,
-            keys.bell,
-            keys.dead,
-            keys.events,
-            keys.bans,
-            keys.delayed,
-            keys.base,
-            self._identity.worker_id,
+            *self._commits,
             op_number,
             limits.grace_ms,
             limits.result_ttl_ms,
