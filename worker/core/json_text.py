@@ -10,10 +10,18 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 #: lists around a value that is copied: what is kept lies that deep in the document or record that it is kept in
 _AROUND = 4
 
+#: characters up to which Python's own encoder is the faster one: 0.1 µs for 10 of them, but 9.5 µs for 4,000, not 2.6
+_SHORT = 64
+
 
 def quote(text: str) -> str:
     """Return `text` as a JSON string; half surrogate pairs, which UTF-8 can't carry, become question marks."""
-    return encode_basestring(text if text.isascii() else _whole(text))
+    if len(text) <= _SHORT and text.isascii():
+        return encode_basestring(text)
+    try:
+        return to_json(text).decode()
+    except PydanticSerializationError:
+        return encode_basestring(_whole(text))
 
 
 def dumps(value: object) -> str:

@@ -10,13 +10,20 @@ from hypothesis import strategies as st
 from worker.core.json_text import dumps, quote
 
 any_text = st.text(st.characters(exclude_categories=()), max_size=30)
+#: long texts go another way than short ones
+longer_text = st.builds(str.__mul__, any_text, st.integers(1, 10))
 
 
-@given(any_text)
+@given(longer_text)
 def test_a_quoted_text_is_valid_json_in_valid_utf8(text: str) -> None:
     read = json.loads(quote(text).encode())
     assert len(read) == len(text)
     assert read == text.encode("utf-8", "replace").decode()
+
+
+@given(any_text.filter(bool))
+def test_a_character_is_quoted_in_one_way_in_texts_of_any_length(text: str) -> None:
+    assert quote(text * 100) == f'"{quote(text)[1:-1] * 100}"'
 
 
 @given(st.dictionaries(any_text, any_text | st.integers() | st.none(), max_size=4))
