@@ -3,7 +3,7 @@
 import json
 
 from tests.turn.recording import Stage, agent, answering, contents, records_of, reply_of, swarm_of
-from worker import AgentCallbacks, CompletionMessage, SessionInfo, SwarmCallbacks
+from worker import AgentCallbacks, CompletionMessage, SessionInfo, SwarmCallbacks, ToolCall, tool
 from worker.completions import EchoCompletion, ScriptedCompletion
 
 
@@ -54,6 +54,26 @@ async def test_keep_messages_bounds_what_the_model_sees() -> None:
     for text in ("a", "b", "c"):
         await stage.say(text)
     assert contents(script.requests[2].messages) == ["2", "c"]
+
+
+async def test_a_model_is_told_the_question_only_while_nothing_came_after_it() -> None:
+    @tool
+    def look() -> str:
+        return "here"
+
+    script = ScriptedCompletion([ToolCall("1", "look"), "ok", "empty"])
+    stage = Stage(swarm_of(agent("a", script, tools=[look])))
+    await stage.say("hi")
+    await stage.say(" ")
+    assert [request.question for request in script.requests] == ["hi", None, None]
+    assert [request.last_user_message() for request in script.requests] == ["hi"] * 3
+
+
+async def test_a_model_that_may_not_be_shown_the_question_is_not_told_it() -> None:
+    for options in ({"keep_messages": 0}, {"history_filter": lambda message: message.content != "hi"}):
+        script = ScriptedCompletion(["ok"])
+        await Stage(swarm_of(agent("a", script, **options))).say("hi")
+        assert script.requests[0].last_user_message() == ""
 
 
 async def test_an_agent_may_choose_what_it_sees_of_the_history() -> None:

@@ -2,8 +2,18 @@
 
 import json
 
-from tests.turn.recording import Stage, agent, contents, events_of, records_of, reply_of, swarm_of, trace_of
-from worker import AgentCallbacks, Policy, SwarmCallbacks, Texts, ToolCall, Turn, tool
+from tests.turn.recording import Stage, agent, answering, contents, events_of, records_of, reply_of, swarm_of, trace_of
+from worker import (
+    AgentCallbacks,
+    CompletionMessage,
+    CompletionRequest,
+    Policy,
+    SwarmCallbacks,
+    Texts,
+    ToolCall,
+    Turn,
+    tool,
+)
 from worker.completions import EchoCompletion, ScriptedCompletion
 
 
@@ -15,6 +25,22 @@ async def test_a_run_sees_the_history_and_leaves_none() -> None:
     assert (reply_of(finished).output, finished.records) == ("two", [])
     assert contents(script.requests[1].messages) == ["p", "first", "one", "beside"]
     assert script.requests[1].tools == ()
+
+
+async def test_a_run_behind_a_message_that_a_tool_committed_is_asked_its_own_question() -> None:
+    @tool
+    async def look(turn: Turn) -> str:
+        await turn.commit_user_message("by the way")
+        return await turn.run("beside")
+
+    questions: list[str] = []
+
+    def answer(request: CompletionRequest) -> str | CompletionMessage:
+        questions.append(request.last_user_message())
+        return "ok" if questions[1:] else CompletionMessage(tool_calls=[ToolCall("1", "look")])
+
+    await Stage(swarm_of(agent("a", answering(answer), tools=[look]))).say("hi")
+    assert questions == ["hi", "beside", "by the way"]
 
 
 async def test_a_run_asks_no_policy() -> None:

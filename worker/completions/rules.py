@@ -25,7 +25,8 @@ class RuleCompletion:
 
     async def complete(self, request: CompletionRequest) -> CompletionMessage:
         """Answer by the rules."""
-        result = _fresh_tool_result(request.messages)
+        # Where the question is known, nothing came after it: then the history need not be decoded.
+        result = _fresh_tool_result(request.messages) if request.question is None else None
         if result is not None:
             return CompletionMessage(result)
         question, offered = request.last_user_message(), {spec.name for spec in request.tools}

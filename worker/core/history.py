@@ -136,28 +136,24 @@ def _reader_of(record: str) -> str | None:
 class LazyView(Sequence[Message]):
     """The lines of a prompt and the view of a history, decoded when somebody looks.
 
-    `records` are those of the turn so far: it may grow afterwards, which the view does not see.
+    `records` are those of the turn so far: it may grow afterwards, which the view does not see. `chosen` makes of all
+    records what is shown of them, see `view`.
     """
 
-    __slots__ = ("_agent_name", "_count", "_history", "_keep_messages", "_lines", "_messages", "_records", "_wanted")
+    __slots__ = ("_chosen", "_count", "_history", "_lines", "_messages", "_records")
 
     def __init__(
         self,
         lines: Sequence[Message],
         history: Sequence[bytes | str],
         records: Sequence[str],
-        *,
-        agent_name: str,
-        keep_messages: int,
-        wanted: HistoryFilter | None = None,
+        chosen: Callable[[Iterable[Message]], list[Message]],
     ) -> None:
         self._lines = lines
         self._history = history
         self._records = records
         self._count = len(records)
-        self._agent_name = agent_name
-        self._keep_messages = keep_messages
-        self._wanted = wanted
+        self._chosen = chosen
         self._messages: list[Message] | None = None
 
     def __len__(self) -> int:
@@ -176,7 +172,7 @@ class LazyView(Sequence[Message]):
     def _decoded(self) -> list[Message]:
         if self._messages is None:
             records = [message_of(record) for record in chain(self._history, self._records[: self._count])]
-            self._messages = [*self._lines, *view(records, self._agent_name, self._keep_messages, self._wanted)]
+            self._messages = [*self._lines, *self._chosen(records)]
         return self._messages
 
 

@@ -1,10 +1,10 @@
 """Agents: a prompt, a completion, and what they may call and hand over to."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from worker.core.history import HistoryFilter
+from worker.core.history import HistoryFilter, view
 from worker.core.messages import Message, ToolCall
 from worker.definitions.callbacks import AgentCallbacks
 from worker.definitions.completion import Completion, CompletionFunction, CompletionMessage
@@ -90,6 +90,16 @@ class Agent:
         if callable(self.prompt) or self.system_dynamic is not None:
             return None
         return system_lines(self.prompt, self.system)
+
+    @cached_property
+    def view_of(self) -> Callable[[Iterable[Message]], list[Message]]:
+        """Return what chooses from the records of a history those that the model of this agent is shown."""
+        return partial(view, agent_name=self.name, keep_messages=self.keep_messages, wanted=self.history_filter)
+
+    @cached_property
+    def sees_question(self) -> bool:
+        """Tell whether the model of this agent is sure to be shown a user message that is the newest record."""
+        return self.keep_messages > 0 and self.history_filter is None
 
     @cached_property
     def fixed_offer(self) -> Offer | None:

@@ -35,7 +35,7 @@ class CompletionRequest:
     messages: Sequence[Message]
     tools: Sequence[ToolSpec] = ()
     emit_delta: Callable[[str], None] = drop_delta
-    #: the newest user message, where it is known without decoding the history
+    #: the newest message, where it is known without decoding the history that it is the user's
     question: str | None = None
 
     def last_user_message(self) -> str:

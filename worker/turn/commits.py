@@ -20,6 +20,7 @@ def push_text(turn: OpenTurn, role: str, content: str, agent_name: str, mode: st
     """Add a plain message to the history."""
     record = text_record(role, content, agent_name, mode)
     turn.records.append(record)
+    turn.progress.question = None
     if not content or role == "system":
         _take_no_place(turn)
     if turn.all_events:
@@ -38,6 +39,7 @@ def push(turn: OpenTurn, message: Message) -> None:
     """Add any message to the history."""
     record = record_of(message)
     turn.records.append(record)
+    turn.progress.question = None
     if turn.swarm.is_mixed or not (message.content or message.tool_calls):
         _take_no_place(turn)
     events.pushed(turn, message.agent_name, record)
@@ -59,7 +61,7 @@ def push_user(turn: OpenTurn, content: str, agent_name: str, mode: str, payload:
         push_text(turn, "user", content, agent_name, mode)
     else:
         push(turn, Message("user", content, agent_name, mode, payload=carried))
-    turn.progress.question, turn.progress.question_at = content, len(turn.records)
+    turn.progress.question = content or None  # a model is shown no empty message
 
 
 def new_call_id(turn: OpenTurn) -> str:

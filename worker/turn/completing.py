@@ -49,14 +49,8 @@ async def _described(turn: OpenTurn, tool: Tool) -> ToolSpec | None:
 
 def shown(turn: OpenTurn, agent: Agent, lines: Sequence[Message]) -> LazyView:
     """Return what the model of an agent is shown: prompt and system lines, then its view of the history."""
-    return LazyView(
-        lines,
-        turn.session.shown_history(turn.records),
-        turn.records,
-        agent_name=agent.name,
-        keep_messages=agent.keep_messages,
-        wanted=agent.history_filter,
-    )
+    records = turn.records
+    return LazyView(lines, turn.session.shown_history(records), records, agent.view_of)
 
 
 async def lines_of(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
@@ -74,33 +68,38 @@ async def lines_of(turn: OpenTurn, agent: Agent) -> tuple[Message, ...]:
     return system_lines(opening, agent.system, more)
 
 
-async def asked(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:
+def asked(
+    turn: OpenTurn, agent: Agent, mode: str, offer: Offer, lines: Sequence[Message] | None = None
+) -> Awaitable[CompletionMessage]:
     """Ask the model about the history; on an error or a time-out the turn is to fail and the answer is empty."""
-    turn.progress.asked += 1
-    lines = agent.fixed_lines
+    lines = agent.fixed_lines if lines is None else lines
     if lines is None:
-        lines = await lines_of(turn, agent)
-        turn.progress.lines = {**turn.progress.lines, agent.name: lines}
-    return await questioned(turn, agent, mode, shown(turn, agent, lines), offer)
+        return _asked_with_new_lines(turn, agent, mode, offer)
+    progress = turn.progress
+    progress.asked += 1
+    question = progress.question if agent.sees_question else None
+    return questioned(turn, agent, mode, shown(turn, agent, lines), offer, question)
+
+
+async def _asked_with_new_lines(turn: OpenTurn, agent: Agent, mode: str, offer: Offer) -> CompletionMessage:
+    lines = await lines_of(turn, agent)
+    turn.progress.lines = {**turn.progress.lines, agent.name: lines}
+    return await asked(turn, agent, mode, offer, lines)
 
 
 async def questioned(
-    turn: OpenTurn, agent: Agent, mode: str, messages: Sequence[Message], offer: Offer
+    turn: OpenTurn,
+    agent: Agent,
+    mode: str,
+    messages: Sequence[Message],
+    offer: Offer,
+    question: str | None = None,
 ) -> CompletionMessage:
-    """Ask the model about any messages; ends as `asked`."""
+    """Ask the model about any messages, the last of them `question` where that is known; ends as `asked`."""
     progress = turn.progress
     progress.steps = number = progress.steps + 1
-    known = progress.question_at == len(turn.records) and progress.question and agent.keep_messages > 0
-    request = CompletionRequest(
-        turn.session.client_id,
-        turn.swarm.name,
-        agent.name,
-        mode,
-        messages,
-        offer.specs,
-        turn.emit_delta,
-        progress.question if known else None,
-    )
+    client_id, swarm_name, tools = turn.session.client_id, turn.swarm.name, offer.specs
+    request = CompletionRequest(client_id, swarm_name, agent.name, mode, messages, tools, turn.emit_delta, question)
     if turn.replay:
         for result in recorded(turn, number, "completion", _given(agent, request)):
             return _message_of(result)

@@ -44,6 +44,7 @@ def repeat(turn: OpenTurn, batch: Batch, effects: dict[str, JsonValue]) -> None:
     """Do again what a recorded tool call did."""
     progress = turn.progress
     turn.records.extend(cast("list[str]", effects["records"]))
+    progress.question = None
     turn.events.extend(cast("list[str]", effects["events"]))
     for policy_name, banned in cast("list[tuple[str, bool]]", effects["banChanges"]):
         turn.ban_changes.append((policy_name, banned))

@@ -68,13 +68,12 @@ class Progress:
     `route`: agents that this turn went to. `asked`: how often a model was asked about the history. `nested`: how many
     executions and runs are under way, one inside the other. `calls`: ids made for tool calls.
     `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
-    `question`: the newest user message, `question_at`: how many records there were with it. `answer`: the newest
-    answer of an execution inside a tool. `answering`: message and mode that the turn answers, once they came in.
-    `spoken_by`: who answered, if not the active agent of the session. `fault`: the first error on the way, with which
-    the turn ends as failed. `lines`: prompt and system lines that were computed in this turn, by agent. `states`:
-    states in use, by name; `shared`: names of shared states that were changed. `unwritten`: finished steps that are
-    not in the journal yet; they are encoded only if another step follows. `waits`: what its time limits don't count,
-    see `waiting`.
+    `question`: the newest record, if it is a user message with contents. `answer`: the newest answer of an execution
+    inside a tool. `answering`: message and mode that the turn answers, once they came in. `spoken_by`: who answered, if
+    not the active agent of the session. `fault`: the first error on the way, with which the turn ends as failed.
+    `lines`: prompt and system lines that were computed in this turn, by agent. `states`: states in use, by name;
+    `shared`: names of shared states that were changed. `unwritten`: finished steps that are not in the journal yet;
+    they are encoded only if another step follows. `waits`: what its time limits don't count, see `waiting`.
     """
 
     __slots__ = (
@@ -88,7 +87,6 @@ class Progress:
         "lines",
         "nested",
         "question",
-        "question_at",
         "route",
         "shared",
         "spoken_by",
@@ -101,8 +99,7 @@ class Progress:
     def __init__(self) -> None:
         self.route: frozenset[str] = _NOWHERE
         self.asked = self.calls = self.steps = self.emitted = self.nested = 0
-        self.question = ""
-        self.question_at = 0
+        self.question: str | None = None
         self.answer: str | None = None
         self.answering: tuple[str, str] | None = None
         self.spoken_by: str | None = None

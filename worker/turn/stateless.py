@@ -50,7 +50,7 @@ async def _answer(turn: OpenTurn, agent: Agent, message: str) -> str:
     if agent.callbacks.on_run is not None:
         await tell(turn, agent.name, agent.callbacks.on_run, message)
     messages = [*shown(turn, agent, await lines_of(turn, agent)), Message("user", message, agent.name, "user")]
-    answer: CompletionMessage = await questioned(turn, agent, "user", messages, NO_TOOLS)
+    answer: CompletionMessage = await questioned(turn, agent, "user", messages, NO_TOOLS, message)
     answer = await mapped(turn, agent, answer)
     text = await as_read(turn, agent, answer.content)
     return "" if answer.tool_calls or await text_fault(turn, agent, text) is not None else text

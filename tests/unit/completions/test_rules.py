@@ -1,6 +1,8 @@
 """A model made of patterns."""
 
 import re
+from collections.abc import Sequence
+from typing import cast
 
 from tests.unit.completions.requests import asked, question
 from worker import CompletionMessage, Message, ToolCall
@@ -60,3 +62,9 @@ async def test_a_function_may_call_a_tool() -> None:
 
     answer = await RuleCompletion([(r"(\d+)", look)]).complete(asked("7", "look"))
     assert answer.tool_calls == (ToolCall("", "look", {"n": 7}),)
+
+
+async def test_a_question_that_is_known_is_answered_without_a_look_at_the_history() -> None:
+    request = question()
+    request.messages, request.question = cast("Sequence[Message]", None), "both"
+    assert (await RULES.complete(request)).content == "ok"

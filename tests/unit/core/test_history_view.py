@@ -1,6 +1,7 @@
 """What a model sees of a history (spec, section 8)."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,8 +98,7 @@ def test_a_lazy_view_shows_lines_then_window_then_turn_and_does_not_grow() -> No
         (Message("system", "be kind"),),
         [text_record("user", "one", "a", "user").encode()],
         records,
-        agent_name="a",
-        keep_messages=5,
+        partial(view, agent_name="a", keep_messages=5),
     )
     records.append(text_record("assistant", "three", "a", "tool"))
     assert [m.content for m in seen] == ["be kind", "one", "two"]
