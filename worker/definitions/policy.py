@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass, field
+from typing import NamedTuple
 
-from worker.definitions.callbacks import PolicyCallbacks
+from worker.definitions.callbacks import OnTwoTexts, PolicyCallbacks
 from worker.definitions.session_info import SessionInfo
 
 #: says whether a text may pass; one that raises refuses
@@ -27,3 +28,23 @@ class Policy:
     get_ban_message: BanMessage | None = None
     auto_ban: bool = False
     callbacks: PolicyCallbacks = field(default_factory=PolicyCallbacks)
+
+
+class Side(NamedTuple):
+    """What tells checks of what comes in from those of what goes out: the type of their bus event, and its key."""
+
+    event: str
+    key: str
+
+
+INPUT = Side("validate-input", "incoming")
+OUTPUT = Side("validate-output", "outgoing")
+
+
+class Check(NamedTuple):
+    """What one policy does with a text on one side: `callback` is told, `validator` says whether it may pass."""
+
+    policy: Policy
+    side: Side
+    validator: Validator | None
+    callback: OnTwoTexts | None

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from schemas.names import MAILBOX_MAX, OUTPUT_MAX_BYTES
 from worker.definitions.agent import Agent
 from worker.definitions.callbacks import SwarmCallbacks
-from worker.definitions.policy import Policy
+from worker.definitions.policy import INPUT, OUTPUT, Check, Policy
 from worker.definitions.session_info import SessionInfo
 from worker.definitions.shapes import frozen
 from worker.definitions.states import State
@@ -121,6 +121,21 @@ class Swarm:
     def tells_init(self) -> bool:
         """Tell whether anybody wants to know of a new session."""
         return any(who.callbacks.on_init is not None for who in (self, *self.agents, *self.own_states))
+
+    @cached_property
+    def tells_execute(self) -> bool:
+        """Tell whether anybody wants to know of a message that an agent is to answer."""
+        return self.bus == "all" or any(who.callbacks.on_execute is not None for who in (self, *self.agents))
+
+    @cached_property
+    def input_checks(self) -> tuple[Check, ...]:
+        """Return what the policies do with a message that comes in, in their order."""
+        return tuple(Check(one, INPUT, one.validate_input, one.callbacks.on_validate_input) for one in self.policies)
+
+    @cached_property
+    def output_checks(self) -> tuple[Check, ...]:
+        """Return what the policies do with a text that goes out, in their order."""
+        return tuple(Check(one, OUTPUT, one.validate_output, one.callbacks.on_validate_output) for one in self.policies)
 
     @cached_property
     def agents_by_name(self) -> dict[str, Agent]:

@@ -40,4 +40,5 @@ async def _kept_out(turn: OpenTurn, one: Together) -> Expired | Skipped | Refuse
     if agent_name is not None and agent_name != active_agent(turn).name:
         return Skipped(agent_name)
     turn.payload = one.body.payload
-    return await check_input(turn, one.body.message)
+    asked = check_input(turn, one.body.message)
+    return None if asked is None else await asked

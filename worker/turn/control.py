@@ -20,7 +20,8 @@ from worker.turn.sizes import check_size
 
 async def emit(turn: OpenTurn, body: EmitBody) -> Outcome:
     """Send text to the client; it becomes the answer of the running turn."""
-    refused = await check_output(turn, body.message)
+    asked = check_output(turn, body.message)
+    refused = None if asked is None else await asked
     text = body.message if refused is None else refused.ban_message
     agent_name = active_agent(turn).name
     if refused is None and turn.swarm.callbacks.on_emit is not None:
@@ -37,7 +38,8 @@ async def emit(turn: OpenTurn, body: EmitBody) -> Outcome:
 
 async def notify(turn: OpenTurn, body: NotifyBody) -> Outcome:
     """Send text to the client beside the conversation."""
-    refused = await check_output(turn, body.message)
+    asked = check_output(turn, body.message)
+    refused = None if asked is None else await asked
     send(turn, "notify", body.message if refused is None else refused.ban_message)
     return refused or Replied("")
 
@@ -82,7 +84,8 @@ async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
     `TextTooLargeError`.
     """
     check_size(turn, text)
-    refused = await check_output(turn, text)
+    asked = check_output(turn, text)
+    refused = None if asked is None else await asked
     said = text if refused is None else refused.ban_message
     turn.progress.emitted += 1
     sent = f"emit/{turn.progress.emitted}"

@@ -1,6 +1,8 @@
 """The middle room: the active agent answers a message (spec, sections 3.1 and 7.2)."""
 
-from worker.core.outcome import Cancelled, Failed, Outcome, Replied
+from collections.abc import Awaitable
+
+from worker.core.outcome import Cancelled, Failed, Outcome, Refused, Replied
 from worker.definitions.agent import Agent
 from worker.definitions.errors import NestingLimitError
 from worker.turn import events
@@ -18,31 +20,51 @@ from worker.turn.recover import placeholder, usable_answer
 from worker.turn.tools import use_tools
 
 
-async def execute(turn: OpenTurn, message: str, mode: str) -> Outcome:
+def execute(turn: OpenTurn, message: str, mode: str) -> Awaitable[Outcome]:
     """Carry a message through policies, agent and policies."""
-    refused = await check_input(turn, message)
-    return refused or await carry(turn, message, mode)
+    refused = check_input(turn, message)
+    return carry(turn, message, mode) if refused is None else _carry_unless(refused, turn, message, mode)
+
+
+async def _carry_unless(refused: Awaitable[Refused | None], turn: OpenTurn, message: str, mode: str) -> Outcome:
+    return await refused or await carry(turn, message, mode)
 
 
 async def carry(turn: OpenTurn, message: str, mode: str) -> Outcome:
     """Carry a message that was let in through agent and output policies."""
-    if turn.progress.answering is None:
-        turn.progress.answering = message, mode
-    if turn.swarm.callbacks.on_execute is not None:
-        await tell(turn, active_agent(turn).name, turn.swarm.callbacks.on_execute, message, mode)
-    answer = await _answered(turn, message, mode)
+    progress = turn.progress
+    if progress.answering is None:
+        progress.answering = message, mode
+    agent = await _announced(turn, message, mode) if turn.swarm.tells_execute else active_agent(turn)
+    content = message.strip()
+    if agent.operator is None:
+        push_user(turn, content, agent.name, mode)
+    progress.answer = answer = await _answer(turn, content, mode)
     if turn.cancelled_by:
         return Cancelled(turn.cancelled_by)
     if turn.all_events:
         events.output_awaited(turn, answer)
-    fault = turn.progress.fault
+    fault = progress.fault
     if fault is not None:
         answer = placeholder(turn)
-    refused = await check_output(turn, answer)
+    looked = check_output(turn, answer)
+    refused = None if looked is None else await looked
     if refused is not None:
         return refused
     events.executed(turn, message, mode, answer)
     return Replied(answer) if fault is None else fault._replace(output=answer)
+
+
+async def _announced(turn: OpenTurn, message: str, mode: str) -> Agent:
+    """Tell who wants to know that a message is to be answered; return the agent that it is for."""
+    on_execute = turn.swarm.callbacks.on_execute
+    if on_execute is not None:
+        await tell(turn, active_agent(turn).name, on_execute, message, mode)
+    agent = active_agent(turn)
+    events.agent_resolved(turn, agent.name)
+    if agent.callbacks.on_execute is not None:
+        await tell(turn, agent.name, agent.callbacks.on_execute, message.strip(), mode)
+    return agent
 
 
 async def execute_in_tool(turn: OpenTurn, message: str) -> str:
@@ -62,36 +84,24 @@ async def execute_in_tool(turn: OpenTurn, message: str) -> str:
     return getattr(outcome, "ban_message", "")
 
 
-async def _answered(turn: OpenTurn, message: str, mode: str) -> str:
-    agent = active_agent(turn)
-    if turn.all_events:
-        events.agent_resolved(turn, agent.name)
-    content = message.strip()
-    if agent.callbacks.on_execute is not None:
-        await tell(turn, agent.name, agent.callbacks.on_execute, content, mode)
-    if agent.operator is None:
-        push_user(turn, content, agent.name, mode)
-    answer: str | None = None
-    while answer is None:
-        # A hand-off ends the loop's round with another agent active: that one goes on.
+async def _answer(turn: OpenTurn, content: str, mode: str) -> str:
+    """Ask the active agent, and do what it wants, until it has an answer."""
+    while True:
+        # A hand-off makes another agent active: that one goes on.
         agent = active_agent(turn)
-        answer = await (_round(turn, agent, mode) if agent.operator is None else consult(turn, agent, content, mode))
-    if turn.progress.batch is not None:
-        turn.progress.answer = answer
-    return answer
-
-
-async def _round(turn: OpenTurn, agent: Agent, mode: str) -> str | None:
-    """Ask the model once and do what it wants; return the answer, None when it is to be asked again."""
-    if turn.progress.asked >= turn.swarm.max_nested_executions:
-        blame(turn, f"this turn asked its agents {turn.progress.asked} times without an answer")
-        return await give_up(turn, agent, mode, "too many questions in one turn")
-    offer = agent.fixed_offer or await offered(turn, agent)
-    ask = asked if turn.swarm.resque_strategy == "flush" else usable_answer
-    message = await ask(turn, agent, mode, offer)
-    if agent.map is not None:
-        message = await mapped(turn, agent, message)
-    if message.tool_calls:
-        return await use_tools(turn, agent, mode, message, offer)
-    push_text(turn, "assistant", message.content, agent.name, "tool")
-    return await say(turn, agent, mode, message.content)
+        if agent.operator is not None:
+            return await consult(turn, agent, content, mode)
+        if turn.progress.asked >= turn.swarm.max_nested_executions:
+            blame(turn, f"this turn asked its agents {turn.progress.asked} times without an answer")
+            return await give_up(turn, agent, mode, "too many questions in one turn")
+        offer = agent.fixed_offer or await offered(turn, agent)
+        ask = asked if turn.swarm.resque_strategy == "flush" else usable_answer
+        message = await ask(turn, agent, mode, offer)
+        if agent.map is not None:
+            message = await mapped(turn, agent, message)
+        if not message.tool_calls:
+            push_text(turn, "assistant", message.content, agent.name, "tool")
+            return await say(turn, agent, mode, message.content)
+        answer = await use_tools(turn, agent, mode, message, offer)
+        if answer is not None:
+            return answer

@@ -38,13 +38,13 @@ Room = Callable[[OpenTurn, Any], Awaitable[Outcome]]
 _DONE: Final = Replied("")
 
 
-async def _execute(turn: OpenTurn, body: ExecuteBody) -> Outcome:
+def _execute(turn: OpenTurn, body: ExecuteBody) -> Awaitable[Outcome]:
     if turn.together:
-        return await answer_newest(turn)
+        return answer_newest(turn)
     turn.payload = body.payload
     mode = str(body.mode)
     events.execution_begin(turn, active_agent(turn).name if mode == "tool" else "")
-    return await execute(turn, body.message, mode)
+    return execute(turn, body.message, mode)
 
 
 async def _run(turn: OpenTurn, body: RunBody) -> Outcome:

@@ -1,12 +1,10 @@
 """Policies over one text: asked in order, the first that refuses speaks; a validator that raises refuses."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from operator import attrgetter
-from typing import NamedTuple, cast
+from collections.abc import Awaitable, Iterator
+from typing import cast
 
 from worker.core.outcome import Refused
-from worker.definitions.callbacks import OnTwoTexts
-from worker.definitions.policy import Policy, Validator
+from worker.definitions.policy import Check, Policy
 from worker.definitions.session_info import SessionInfo
 from worker.errors import SwarmlineError
 from worker.turn import events
@@ -15,58 +13,61 @@ from worker.turn.navigation import active_agent, session_info
 from worker.turn.port import OpenTurn
 
 
-class Side(NamedTuple):
-    """What differs between a check of what comes in and of what goes out."""
-
-    event: str
-    key: str
-    validator: Callable[[Policy], Validator | None]
-    callback: Callable[[Policy], OnTwoTexts | None]
-
-
-INPUT = Side("validate-input", "incoming", attrgetter("validate_input"), attrgetter("callbacks.on_validate_input"))
-OUTPUT = Side("validate-output", "outgoing", attrgetter("validate_output"), attrgetter("callbacks.on_validate_output"))
-
-
-async def first_refusal(turn: OpenTurn, side: Side, text: str) -> Refused | None:
-    """Return who refuses the text, None when all policies let it pass."""
-    for policy in turn.swarm.policies:
-        callback = side.callback(policy)
-        if callback is not None:
-            await tell(turn, active_agent(turn).name, callback, text, policy.name)
-        if turn.all_events:
-            events.policy_event(turn, policy.name, side.event, {side.key: text})
-        validator = side.validator(policy)
-        if turn.trace is None or validator is None:
-            verdict = _verdict(turn, policy, validator, text)
-        else:
-            verdict = turn.trace.checking(policy.name, side.key, _answered(turn, policy, validator, text))
-        if verdict is True:
-            continue
-        if verdict is not False and verdict is not None:
-            verdict = await _settled(turn, policy, verdict)
-        if not verdict:
-            return await _refused(turn, policy, side, {side.key: text}, was_asked=verdict is False)
+def first_refusal(turn: OpenTurn, checks: Iterator[Check], text: str) -> Awaitable[Refused | None] | None:
+    """Return None when all policies let the text pass at once, else what finds out who refuses it, if anybody does."""
+    for check in checks:
+        if check.callback is not None or turn.all_events or turn.trace is not None:
+            return _watched(turn, check, checks, text)
+        verdict = _verdict(turn, check, text)
+        if verdict is not True:
+            return _decided(turn, check, checks, text, verdict)
     return None
 
 
-async def _answered(turn: OpenTurn, policy: Policy, validator: Validator | None, text: str) -> bool | None:
-    verdict = _verdict(turn, policy, validator, text)
-    return verdict if verdict is None or isinstance(verdict, bool) else await _settled(turn, policy, verdict)
+async def _watched(turn: OpenTurn, check: Check, others: Iterator[Check], text: str) -> Refused | None:
+    """Go on with a check that somebody else wants to know of."""
+    policy, side = check.policy, check.side
+    if check.callback is not None:
+        await tell(turn, active_agent(turn).name, check.callback, text, policy.name)
+    if turn.all_events:
+        events.policy_event(turn, policy.name, side.event, {side.key: text})
+    if turn.trace is None or check.validator is None:
+        return await _decided(turn, check, others, text, _verdict(turn, check, text))
+    answered = turn.trace.checking(policy.name, side.key, _answered(turn, check, text))
+    return await _decided(turn, check, others, text, answered)
 
 
-def _verdict(
-    turn: OpenTurn, policy: Policy, validator: Validator | None, text: str
-) -> bool | Awaitable[bool | None] | None:
+async def _decided(
+    turn: OpenTurn,
+    check: Check,
+    others: Iterator[Check],
+    text: str,
+    verdict: bool | Awaitable[bool | None] | None,  # noqa: FBT001 - a validator may give either
+) -> Refused | None:
+    """Return the refusal of a policy that gave this verdict; if it lets the text pass, go on with the others."""
+    if verdict is not None and not isinstance(verdict, bool):
+        verdict = await _settled(turn, check.policy, verdict)
+    if not verdict:
+        return await _refused(turn, check, text, was_asked=verdict is False)
+    asked = first_refusal(turn, others, text)
+    return None if asked is None else await asked
+
+
+async def _answered(turn: OpenTurn, check: Check, text: str) -> bool | None:
+    verdict = _verdict(turn, check, text)
+    return verdict if verdict is None or isinstance(verdict, bool) else await _settled(turn, check.policy, verdict)
+
+
+def _verdict(turn: OpenTurn, check: Check, text: str) -> bool | Awaitable[bool | None] | None:
     """Return whether a policy lets the text pass, None when it raises or gives no verdict."""
-    if policy.name in turn.session.banned:
+    if check.policy.name in turn.session.banned:
         return False
-    if validator is None:
+    if check.validator is None:
         return True
     try:
-        return validator(text, session_info(turn))
+        return check.validator(text, session_info(turn))
     except Exception as error:  # noqa: BLE001 - a rule that can't be asked counts as a no
-        return _unasked(turn, policy, error)
+        return _unasked(turn, check.policy, error)
 
 
 async def _settled(turn: OpenTurn, policy: Policy, verdict: bool | Awaitable[bool | None]) -> bool | None:  # noqa: FBT001 - a validator may give either
@@ -83,12 +84,11 @@ def _unasked(turn: OpenTurn, policy: Policy, error: Exception) -> None:
     survive(turn, "validator_error", error, f"policy {policy.name!r} raised {type(error).__name__}")
 
 
-async def _refused(
-    turn: OpenTurn, policy: Policy, side: Side, given: Mapping[str, object], *, was_asked: bool
-) -> Refused:
+async def _refused(turn: OpenTurn, check: Check, text: str, *, was_asked: bool) -> Refused:
+    policy, side = check.policy, check.side
     if not turn.all_events:
         # Whoever watches only the session still learns which policy said no; with all events it was told above.
-        events.policy_event(turn, policy.name, side.event, given)
+        events.policy_event(turn, policy.name, side.event, {side.key: text})
     # Nobody is banned for a rule that is out of order.
     if policy.auto_ban and was_asked and policy.name not in turn.session.banned:
         await ban(turn, policy)

@@ -68,8 +68,8 @@ class Progress:
     `route`: agents that this turn went to. `asked`: how often a model was asked about the history. `nested`: how many
     executions and runs are under way, one inside the other. `calls`: ids made for tool calls.
     `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
-    `question`: the newest record, if it is a user message with contents. `answer`: the newest answer of an execution
-    inside a tool. `answering`: message and mode that the turn answers, once they came in. `spoken_by`: who answered, if
+    `question`: the newest record, if it is a user message with contents. `answer`: the newest answer of an execution.
+    `answering`: message and mode that the turn answers, once they came in. `spoken_by`: who answered, if
     not the active agent of the session. `fault`: the first error on the way, with which the turn ends as failed.
     `lines`: prompt and system lines that were computed in this turn, by agent. `states`: states in use, by name;
     `shared`: names of shared states that were changed. `unwritten`: finished steps that are not in the journal yet;
