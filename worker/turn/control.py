@@ -22,7 +22,7 @@ async def emit(turn: OpenTurn, body: EmitBody) -> Outcome:
     """Send text to the client; it becomes the answer of the running turn."""
     asked = check_output(turn, body.message)
     refused = None if asked is None else await asked
-    text = body.message if refused is None else refused.ban_message
+    text = body.message if refused is None else refused.output
     agent_name = active_agent(turn).name
     if refused is None and turn.swarm.callbacks.on_emit is not None:
         await tell(turn, agent_name, turn.swarm.callbacks.on_emit, text)
@@ -40,7 +40,7 @@ async def notify(turn: OpenTurn, body: NotifyBody) -> Outcome:
     """Send text to the client beside the conversation."""
     asked = check_output(turn, body.message)
     refused = None if asked is None else await asked
-    send(turn, "notify", body.message if refused is None else refused.ban_message)
+    send(turn, "notify", body.message if refused is None else refused.output)
     return refused or Replied("")
 
 
@@ -86,7 +86,7 @@ async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
     check_size(turn, text)
     asked = check_output(turn, text)
     refused = None if asked is None else await asked
-    said = text if refused is None else refused.ban_message
+    said = text if refused is None else refused.output
     turn.progress.emitted += 1
     sent = f"emit/{turn.progress.emitted}"
     on_emit = turn.swarm.callbacks.on_emit

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from worker.core.outcome import Cancelled, Failed, Outcome, Refused, Replied
+from worker.core.outcome import Cancelled, Outcome, Refused, Replied
 from worker.definitions.agent import Agent
 from worker.definitions.errors import NestingLimitError
 from worker.turn import events
@@ -79,9 +79,7 @@ async def execute_in_tool(turn: OpenTurn, message: str) -> str:
             status = "completed" if isinstance(outcome, Replied) else type(outcome).__name__.lower()
         finally:
             events.nested_end(turn, agent_name, status)
-    if isinstance(outcome, Replied | Failed):
-        return outcome.output
-    return getattr(outcome, "ban_message", "")
+    return outcome.output
 
 
 async def _answer(turn: OpenTurn, content: str, mode: str) -> str:

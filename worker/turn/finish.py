@@ -1,12 +1,9 @@
 """The end of a turn: its outcome in the words of the protocol, and all that its commit writes."""
 
-from dataclasses import dataclass
-from typing import assert_never
-
 from schemas.requests import CONTROL_LANE
 from worker.core.history import left_out
 from worker.core.json_text import quote
-from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Refused, Replied, Skipped
+from worker.core.outcome import Expired, Failed, Outcome, Skipped
 from worker.core.request import AdmittedRequest
 from worker.turn import events
 from worker.turn.navigation import active_agent
@@ -14,23 +11,11 @@ from worker.turn.over import close
 from worker.turn.port import EndedTogether, Finished, OpenTurn
 
 
-@dataclass(slots=True)
-class Ending:
-    """An outcome in the words of the protocol; `error` is JSON."""
-
-    status: str
-    output: str
-    error: str = "null"
-    dead_reason: str | None = None
-    message: str = ""
-
-
 def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a turn that was begun: its records join the session in memory, its number is used up."""
     session, request = turn.session, turn.request
-    ending = ending_of(outcome)
     if turn.execution_context:
-        events.execution_end(turn, ending.status)
+        events.execution_end(turn, outcome.status)
     if turn.cancelled_by == "rollback":
         session.restore(turn.before)
         turn.records = []
@@ -40,14 +25,13 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
     wakes = turn.parked is not None and turn.parked.is_resolved
     is_control = request.kind in CONTROL_LANE
     has_changed = wakes if is_control else session.differs_from(turn.before)
-    reply = _reply(turn, request, ending)
-    if isinstance(outcome, Skipped):
-        reply = _skipped(reply)
+    reply = _reply(turn, request, outcome)
     if not is_control:
         _settle(turn)
+    dead_reason, error = _burial_of(outcome)
     finished = Finished(
         outcome,
-        ending.status,
+        outcome.status,
         reply,
         turn.records,
         turn.events,
@@ -56,8 +40,8 @@ def finish(turn: OpenTurn, outcome: Outcome) -> Finished:
         request.kind == "dispose" and turn.in_session,
         turn.opens,
         True,  # noqa: FBT003 - sequenced
-        ending.dead_reason,
-        ending.message,
+        dead_reason,
+        error,
         [_end_of(turn, one.request, one.outcome or outcome) for one in turn.together] if turn.together else (),
         wakes,
     )
@@ -76,22 +60,18 @@ def _keep_older(turn: OpenTurn) -> None:
 
 def _end_of(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> EndedTogether:
     """Return the end of one of the requests that this turn answered together."""
-    ending = ending_of(outcome)
     if isinstance(outcome, Expired):
-        return EndedTogether(request, ending.status, _unstarted_reply(turn, request, ending), sequenced=False)
-    reply = _reply(turn, request, ending)
-    if isinstance(outcome, Skipped):
-        reply = _skipped(reply)
-    return EndedTogether(request, ending.status, reply, sequenced=True)
+        return EndedTogether(request, outcome.status, _unstarted_reply(turn, request, outcome), sequenced=False)
+    return EndedTogether(request, outcome.status, _reply(turn, request, outcome), sequenced=True)
 
 
 def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
     """End a request that never became a turn: the session stays as it was, and is not opened."""
-    ending = ending_of(outcome)
+    dead_reason, error = _burial_of(outcome)
     return Finished(
         outcome,
-        ending.status,
-        _unstarted_reply(turn, turn.request, ending),
+        outcome.status,
+        _unstarted_reply(turn, turn.request, outcome),
         [],
         turn.events,
         None,
@@ -99,9 +79,14 @@ def finish_unstarted(turn: OpenTurn, outcome: Outcome) -> Finished:
         False,  # noqa: FBT003 - dispose
         turn.session.turn > 0 or (turn.beside is not None and turn.beside.opens),
         False,  # noqa: FBT003 - sequenced
-        ending.dead_reason,
-        ending.message,
+        dead_reason,
+        error,
     )
+
+
+def _burial_of(outcome: Outcome) -> tuple[str | None, str]:
+    """Return why an outcome asks for a dead letter, None when it does not, and the text of its error."""
+    return (outcome.dead_reason or None, outcome.message) if isinstance(outcome, Failed) else (None, "")
 
 
 def _settle(turn: OpenTurn) -> None:
@@ -117,50 +102,26 @@ def _settle(turn: OpenTurn) -> None:
         session.remember(records, turn.swarm.history_window)
 
 
-def ending_of(outcome: Outcome) -> Ending:
-    """Return status, output and error of the terminal reply for an outcome."""
-    match outcome:
-        case Replied():
-            return Ending("completed", outcome.output)
-        case Skipped():
-            return Ending("completed", "")
-        case Refused():
-            message = f"policy {outcome.policy_name!r} refused"
-            error = f'{{"code":"policy_refused","message":{quote(message)},"policyName":"{outcome.policy_name}"}}'
-            return Ending("refused", outcome.ban_message, error)
-        case Cancelled():
-            return Ending("cancelled", "")
-        case Expired():
-            return Ending("expired", "")
-        case Failed():
-            error = f'{{"code":"{outcome.code}","message":{quote(outcome.message)}}}'
-            return Ending("failed", outcome.output, error, outcome.dead_reason or None, outcome.message)
-        case _:
-            assert_never(outcome)
-
-
-def _skipped(reply: str) -> str:
-    return f'{reply[:-1]},"skipped":true}}'
-
-
-def _reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
+def _reply(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> str:
     speaker = turn.progress.spoken_by
     if speaker is None and turn.in_session:
         speaker = active_agent(turn).name
     agent = "null" if speaker is None else f'"{speaker}"'
+    skipped = ',"skipped":true' if isinstance(outcome, Skipped) else ""
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
-        f'"swarmName":"{turn.swarm.name}","status":"{ending.status}","output":{quote(ending.output)},"agentName":{agent},'
-        f'"turn":{turn.number or "null"},"attempts":{turn.attempt - turn.tries.handbacks},"error":{ending.error},'
-        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
+        f'"swarmName":"{turn.swarm.name}","status":"{outcome.status}",'
+        f'"output":{quote(outcome.output)},"agentName":{agent},'
+        f'"turn":{turn.number or "null"},"attempts":{turn.attempt - turn.tries.handbacks},"error":{outcome.error},'
+        f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}{skipped}}}'
     )
 
 
-def _unstarted_reply(turn: OpenTurn, request: AdmittedRequest, ending: Ending) -> str:
+def _unstarted_reply(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> str:
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
-        f'"swarmName":"{turn.swarm.name}","status":"{ending.status}","output":{quote(ending.output)},"seq":null,"agentName":null,'
-        f'"turn":null,"attempts":{turn.attempt - turn.tries.handbacks},"error":{ending.error},'
+        f'"swarmName":"{turn.swarm.name}","status":"{outcome.status}","output":{quote(outcome.output)},"seq":null,"agentName":null,'
+        f'"turn":null,"attempts":{turn.attempt - turn.tries.handbacks},"error":{outcome.error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}}}'
     )
 
