@@ -128,6 +128,11 @@ class Swarm:
         return self.bus == "all" or any(who.callbacks.on_execute is not None for who in (self, *self.agents))
 
     @cached_property
+    def context(self) -> str:
+        """Return the context of bus events about a session, JSON."""
+        return f'{{"swarmName":"{self.name}"}}'
+
+    @cached_property
     def input_checks(self) -> tuple[Check, ...]:
         """Return what the policies do with a message that comes in, in their order."""
         return tuple(Check(one, INPUT, one.validate_input, one.callbacks.on_validate_input) for one in self.policies)

@@ -10,61 +10,50 @@ from worker.core.json_text import dumps, quote
 from worker.turn.port import OpenTurn
 
 _NOTHING: Mapping[str, object] = {}
+_BEGUN = '"type":"commit-execution-begin","source":"execution-bus","input":{},"output":{}'
 
 
 def execution_begin(turn: OpenTurn, agent_name: str = "") -> None:
     """Publish that an execution starts; with the agent when the server itself asked for it."""
-    context = _execution_context(turn, agent_name)
-    turn.execution_context = context
-    _publish(turn, "execution-bus", "commit-execution-begin", "{}", "{}", context)
+    turn.execution_context = context = _execution_context(turn, agent_name)
+    _publish(turn, _BEGUN, context)
 
 
 def execution_end(turn: OpenTurn, status: str) -> None:
     """Publish the end of the execution that began."""
-    _publish(turn, "execution-bus", "commit-execution-end", "{}", f'{{"status":"{status}"}}', turn.execution_context)
+    _publish(turn, _ended(status), turn.execution_context)
 
 
 def nested_begin(turn: OpenTurn, agent_name: str) -> None:
     """Publish that a tool starts an execution within the turn."""
-    context = _execution_context(turn, agent_name)
-    _publish(turn, "execution-bus", "commit-execution-begin", "{}", "{}", context)
+    _publish(turn, _BEGUN, _execution_context(turn, agent_name))
 
 
 def nested_end(turn: OpenTurn, agent_name: str, status: str) -> None:
     """Publish the end of an execution within the turn."""
-    context = _execution_context(turn, agent_name)
-    _publish(turn, "execution-bus", "commit-execution-end", "{}", f'{{"status":"{status}"}}', context)
+    _publish(turn, _ended(status), _execution_context(turn, agent_name))
 
 
 def executed(turn: OpenTurn, message: str, mode: str, result: str) -> None:
     """Publish the answer to a message."""
-    _publish(
-        turn,
-        "session-bus",
-        "execute",
-        f'{{"message":{quote(message)},"mode":"{mode}"}}',
-        f'{{"result":{quote(result)}}}',
-        f'{{"swarmName":"{turn.swarm.name}"}}',
+    what = (
+        f'"type":"execute","source":"session-bus","input":{{"message":{quote(message)},"mode":"{mode}"}},'
+        f'"output":{{"result":{quote(result)}}}'
     )
+    _publish(turn, what, turn.swarm.context)
 
 
 def session_event(
     turn: OpenTurn, kind: str, given: Mapping[str, object] = _NOTHING, made: Mapping[str, object] = _NOTHING
 ) -> None:
     """Publish something that was done to the session."""
-    _publish(turn, "session-bus", kind, dumps(given), dumps(made), f'{{"swarmName":"{turn.swarm.name}"}}')
+    _publish(turn, _what(kind, "session-bus", given, made), turn.swarm.context)
 
 
 def operator_asked(turn: OpenTurn, agent_name: str, message: str, question: str | None) -> None:
     """Publish what the human behind an agent is asked, or told if `question` is None."""
-    _publish(
-        turn,
-        "session-bus",
-        "ask-operator",
-        dumps({"message": message, "questionId": question}),
-        "{}",
-        f'{{"swarmName":"{turn.swarm.name}","agentName":"{agent_name}"}}',
-    )
+    what = _what("ask-operator", "session-bus", {"message": message, "questionId": question})
+    _publish(turn, what, _execution_context(turn, agent_name))
 
 
 def swarm_event(
@@ -72,7 +61,7 @@ def swarm_event(
 ) -> None:
     """Publish something that was done to the swarm of the session."""
     if turn.all_events:
-        _publish(turn, "swarm-bus", kind, dumps(given), dumps(made), f'{{"swarmName":"{turn.swarm.name}"}}')
+        _publish(turn, _what(kind, "swarm-bus", given, made), turn.swarm.context)
 
 
 def agent_event(
@@ -84,7 +73,7 @@ def agent_event(
 ) -> None:
     """Publish something that was done to an agent of the session."""
     if turn.all_events:
-        _publish(turn, "agent-bus", kind, dumps(given), dumps(made), f'{{"agentName":"{agent_name}"}}')
+        _publish(turn, _what(kind, "agent-bus", given, made), f'{{"agentName":"{agent_name}"}}')
 
 
 def agent_resolved(turn: OpenTurn, agent_name: str) -> None:
@@ -116,20 +105,20 @@ def output_emitted(turn: OpenTurn, agent_name: str, mode: str, raw: str, result:
 def pushed(turn: OpenTurn, agent_name: str, record: str) -> None:
     """Publish a new history record, given as JSON."""
     if turn.all_events:
-        context = f'{{"agentName":"{agent_name}"}}'
-        _publish(turn, "history-bus", "push", f'{{"message":{record}}}', "{}", context)
+        what = f'"type":"push","source":"history-bus","input":{{"message":{record}}},"output":{{}}'
+        _publish(turn, what, f'{{"agentName":"{agent_name}"}}')
 
 
 def policy_event(turn: OpenTurn, policy_name: str, kind: str, given: Mapping[str, object] = _NOTHING) -> None:
     """Publish a check of a policy, a ban or the end of a ban."""
     context = f'{{"policyName":"{policy_name}","swarmName":"{turn.swarm.name}"}}'
-    _publish(turn, "policy-bus", kind, dumps(given), "{}", context)
+    _publish(turn, _what(kind, "policy-bus", given), context)
 
 
 def state_event(turn: OpenTurn, state_name: str, kind: str, value: object) -> None:
     """Publish that a state was read or changed."""
     if turn.all_events:
-        _publish(turn, "state-bus", kind, "{}", dumps({"state": value}), f'{{"stateName":"{state_name}"}}')
+        _publish(turn, _what(kind, "state-bus", made={"state": value}), f'{{"stateName":"{state_name}"}}')
 
 
 def custom_event(turn: OpenTurn, topic: str, payload: object) -> None:
@@ -138,16 +127,17 @@ def custom_event(turn: OpenTurn, topic: str, payload: object) -> None:
 
 
 def _execution_context(turn: OpenTurn, agent_name: str) -> str:
-    swarm_name = turn.swarm.name
-    return (
-        f'{{"swarmName":"{swarm_name}","agentName":"{agent_name}"}}'
-        if agent_name
-        else f'{{"swarmName":"{swarm_name}"}}'
-    )
+    return f'{turn.swarm.context[:-1]},"agentName":"{agent_name}"}}' if agent_name else turn.swarm.context
 
 
-def _publish(turn: OpenTurn, source: str, kind: str, given: str, made: str, context: str) -> None:
-    turn.events.append(
-        f'{{"type":"{kind}","source":"{source}","input":{given},"output":{made},"context":{context},'
-        f"{turn.event_tail}{turn.port.now_ms()}}}"
-    )
+def _ended(status: str) -> str:
+    return f'"type":"commit-execution-end","source":"execution-bus","input":{{}},"output":{{"status":"{status}"}}'
+
+
+def _what(kind: str, source: str, given: Mapping[str, object] = _NOTHING, made: Mapping[str, object] = _NOTHING) -> str:
+    """Return the first half of an event: what happened."""
+    return f'"type":"{kind}","source":"{source}","input":{dumps(given)},"output":{dumps(made)}'
+
+
+def _publish(turn: OpenTurn, what: str, context: str) -> None:
+    turn.events.append(f'{{{what},"context":{context},{turn.event_tail}{turn.port.now_ms()}}}')
