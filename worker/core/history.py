@@ -42,14 +42,14 @@ _HEAD = re.compile(r'\{"role":"(\w+)","content":(""(?=,))?')
 _OWNER = re.compile(r',"agentName":"([^"]*)","mode"')
 
 
-def text_record(role: str, content: str, agent_name: str, mode: str) -> str:
-    """Return the record of a plain message; role, agent and mode are plain names."""
-    return f'{{"role":"{role}","content":{quote(content)},"agentName":"{agent_name}","mode":"{mode}"}}'
+def text_record(role: str, quoted: str, agent_name: str, mode: str) -> str:
+    """Return the record of a plain message, whose content is given as JSON; role, agent and mode are plain names."""
+    return f'{{"role":"{role}","content":{quoted},"agentName":"{agent_name}","mode":"{mode}"}}'
 
 
 def record_of(message: Message) -> str:
     """Return the record of any message: JSON with role, content, agentName, mode and what else there is."""
-    record = text_record(message.role, message.content, message.agent_name, message.mode)
+    record = text_record(message.role, quote(message.content), message.agent_name, message.mode)
     extra: dict[str, object] = {}
     if message.tool_calls:
         extra["tool_calls"] = [call_json(call) for call in message.tool_calls]

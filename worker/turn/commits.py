@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 from worker.core.history import record_of, text_record
+from worker.core.json_text import quote
 from worker.core.messages import Message, ToolCall
 from worker.core.tool_calls import call_id
 from worker.definitions.agent import Agent
@@ -18,9 +19,10 @@ from worker.turn.port import OpenTurn
 
 def push_text(turn: OpenTurn, role: str, content: str, agent_name: str, mode: str) -> None:
     """Add a plain message to the history."""
-    record = text_record(role, content, agent_name, mode)
+    progress, quoted = turn.progress, quote(content)
+    progress.question, progress.quoted = None, (content, quoted)
+    record = text_record(role, quoted, agent_name, mode)
     turn.records.append(record)
-    turn.progress.question = None
     if not content or role == "system":
         _take_no_place(turn)
     if turn.all_events:

@@ -5,6 +5,7 @@ from typing import Final
 
 from schemas.errors import BadRequest
 from schemas.requests import CONTROL_LANE, OPENING_KINDS, Body, GuardedBody, parse_body
+from worker.core.json_text import quote
 from worker.core.outcome import Cancelled, Expired, Failed, Outcome, Replied, Skipped
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session
@@ -112,7 +113,8 @@ def finish_interrupted(turn: OpenTurn) -> Finished:
     result = turn.substituted or ""
     if turn.progress.answering is not None:
         events.output_awaited(turn, result)
-        events.executed(turn, *turn.progress.answering, result)
+        message, mode = turn.progress.answering
+        events.executed(turn, quote(message), mode, result)
     return finish(turn, Cancelled(turn.cancelled_by) if turn.substituted is None else Replied(result))
 
 

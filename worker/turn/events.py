@@ -6,7 +6,7 @@ even built then.
 
 from collections.abc import Mapping
 
-from worker.core.json_text import dumps, quote
+from worker.core.json_text import dumps
 from worker.turn.port import OpenTurn
 
 _NOTHING: Mapping[str, object] = {}
@@ -34,11 +34,11 @@ def nested_end(turn: OpenTurn, agent_name: str, status: str) -> None:
     _publish(turn, _ended(status), _execution_context(turn, agent_name))
 
 
-def executed(turn: OpenTurn, message: str, mode: str, result: str) -> None:
+def executed(turn: OpenTurn, message_json: str, mode: str, result: str) -> None:
     """Publish the answer to a message."""
     what = (
-        f'"type":"execute","source":"session-bus","input":{{"message":{quote(message)},"mode":"{mode}"}},'
-        f'"output":{{"result":{quote(result)}}}'
+        f'"type":"execute","source":"session-bus","input":{{"message":{message_json},"mode":"{mode}"}},'
+        f'"output":{{"result":{turn.progress.json_of(result)}}}'
     )
     _publish(turn, what, turn.swarm.context)
 

@@ -39,6 +39,7 @@ async def carry(turn: OpenTurn, message: str, mode: str) -> Outcome:
     content = message.strip()
     if agent.operator is None:
         push_user(turn, content, agent.name, mode)
+    message_json = progress.json_of(message)
     progress.answer = answer = await _answer(turn, content, mode)
     if turn.cancelled_by:
         return Cancelled(turn.cancelled_by)
@@ -51,7 +52,7 @@ async def carry(turn: OpenTurn, message: str, mode: str) -> Outcome:
     refused = None if looked is None else await looked
     if refused is not None:
         return refused
-    events.executed(turn, message, mode, answer)
+    events.executed(turn, message_json, mode, answer)
     return Replied(answer) if fault is None else fault._replace(output=answer)
 
 

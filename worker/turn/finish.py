@@ -111,7 +111,7 @@ def _reply(turn: OpenTurn, request: AdmittedRequest, outcome: Outcome) -> str:
     return (
         f'{{"v":1,"type":"reply","requestId":"{request.request_id}","clientId":{turn.client_json},'
         f'"swarmName":"{turn.swarm.name}","status":"{outcome.status}",'
-        f'"output":{quote(outcome.output)},"agentName":{agent},'
+        f'"output":{turn.progress.json_of(outcome.output)},"agentName":{agent},'
         f'"turn":{turn.number or "null"},"attempts":{turn.attempt - turn.tries.handbacks},"error":{outcome.error},'
         f'"acceptedAtMs":{request.accepted_at_ms},"finishedAtMs":{_finished_at_ms(turn, request)}{skipped}}}'
     )

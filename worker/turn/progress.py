@@ -4,12 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from worker.core.json_text import quote
 from worker.core.messages import Message, ToolCall
 from worker.core.outcome import Failed
 from worker.definitions.turn import StateHandle
 from worker.turn.waits import Waits
 
 _NOWHERE: Final[frozenset[str]] = frozenset()
+_NO_TEXT: Final[tuple[str, str]] = ("", '""')
 _NO_LINES: Final[Mapping[str, tuple[Message, ...]]] = MappingProxyType({})
 
 
@@ -68,12 +70,13 @@ class Progress:
     `route`: agents that this turn went to. `asked`: how often a model was asked about the history. `nested`: how many
     executions and runs are under way, one inside the other. `calls`: ids made for tool calls.
     `steps`: journaled steps that were started. `emitted`: items for the client that were made, sent before or not.
-    `question`: the newest record, if it is a user message with contents. `answer`: the newest answer of an execution.
-    `answering`: message and mode that the turn answers, once they came in. `spoken_by`: who answered, if
-    not the active agent of the session. `fault`: the first error on the way, with which the turn ends as failed.
-    `lines`: prompt and system lines that were computed in this turn, by agent. `states`: states in use, by name;
-    `shared`: names of shared states that were changed. `unwritten`: finished steps that are not in the journal yet;
-    they are encoded only if another step follows. `waits`: what its time limits don't count, see `waiting`.
+    `question`: the newest record, if it is a user message with contents. `quoted`: the newest plain text of the
+    history, and the same as JSON. `answer`: the newest answer of an execution. `answering`: message and mode that the
+    turn answers, once they came in. `spoken_by`: who answered, if not the active agent of the session. `fault`: the
+    first error on the way, with which the turn ends as failed. `lines`: prompt and system lines that were computed in
+    this turn, by agent. `states`: states in use, by name; `shared`: names of shared states that were changed.
+    `unwritten`: finished steps that are not in the journal yet; they are encoded only if another step follows. `waits`:
+    what its time limits don't count, see `waiting`.
     """
 
     __slots__ = (
@@ -87,6 +90,7 @@ class Progress:
         "lines",
         "nested",
         "question",
+        "quoted",
         "route",
         "shared",
         "spoken_by",
@@ -100,6 +104,7 @@ class Progress:
         self.route: frozenset[str] = _NOWHERE
         self.asked = self.calls = self.steps = self.emitted = self.nested = 0
         self.question: str | None = None
+        self.quoted: tuple[str, str] = _NO_TEXT
         self.answer: str | None = None
         self.answering: tuple[str, str] | None = None
         self.spoken_by: str | None = None
@@ -110,3 +115,8 @@ class Progress:
         self.waits: Waits | None = None
         self.shared = _NOWHERE
         self.unwritten: list[tuple[int, Callable[[], str]]] = []
+
+    def json_of(self, text: str) -> str:
+        """Return a text as JSON; the newest one is at hand: a message, or an answer, is written in several places."""
+        known, quoted = self.quoted
+        return quoted if text is known else quote(text)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from worker import Message, ToolCall
 from worker.core.history import LazyView, left_out, message_of, record_of, text_record, view
+from worker.core.json_text import quote
 
 ROLES = ("user", "assistant", "system", "developer", "tool", "resque", "flush")
 names = st.sampled_from(["a", "b"])
@@ -83,7 +84,7 @@ def test_a_record_reads_back_as_the_message_it_was(message: Message, payload: ob
 
 
 def test_a_record_without_extras_has_the_four_plain_keys() -> None:
-    assert text_record("user", 'a "b"', "triage", "user") == (
+    assert text_record("user", quote('a "b"'), "triage", "user") == (
         '{"role":"user","content":"a \\"b\\"","agentName":"triage","mode":"user"}'
     )
 
@@ -93,14 +94,14 @@ def test_keep_messages_zero_hides_even_the_question() -> None:
 
 
 def test_a_lazy_view_shows_lines_then_window_then_turn_and_does_not_grow() -> None:
-    records = [text_record("user", "two", "a", "user")]
+    records = [text_record("user", quote("two"), "a", "user")]
     seen: Sequence[Message] = LazyView(
         (Message("system", "be kind"),),
-        [text_record("user", "one", "a", "user").encode()],
+        [text_record("user", quote("one"), "a", "user").encode()],
         records,
         partial(view, agent_name="a", keep_messages=5),
     )
-    records.append(text_record("assistant", "three", "a", "tool"))
+    records.append(text_record("assistant", quote("three"), "a", "tool"))
     assert [m.content for m in seen] == ["be kind", "one", "two"]
     assert len(seen) == 3
     assert seen[-1].content == "two"
