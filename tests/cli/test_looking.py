@@ -24,6 +24,8 @@ async def test_sessions_are_listed_and_shown_with_history_and_state(shell: Shell
         ("bob", "support", "idle"),
         ("alice", "support", "idle"),
     }
+    (hello,) = [row for row in every if (row["client"], row["swarm"]) == ("alice", "support")]
+    assert (hello["records"], hello["waiting"]) == (2, 0)
     assert len(shell.rows("sessions", "ls", "--count", "2")) == 2
     assert [row["swarm"] for row in shell.rows("sessions", "ls", "--swarm", "guarded")] == ["guarded"]
     assert len(shell.rows("sessions", "ls", "--client", "alice")) == 2
@@ -203,6 +205,7 @@ async def test_a_damaged_session_can_still_be_looked_at(redis: redis_asyncio.Red
     shown = run("sessions", "show", "eve", "support", "--json", SWARMLINE_REDIS_URL=redis_url)
     assert shown.returncode == 0, shown.stderr
     assert json.loads(shown.stdout)["history"] == ["� no JSON"]
+    await redis.set("swarmline:{0}:history:support:eve", "overwritten")
     listed = run("sessions", "ls", SWARMLINE_REDIS_URL=redis_url)
     assert "eve" in listed.stdout
 

@@ -58,7 +58,7 @@ def ls(
         async for keys, sid in found.sids(swarm=swarm, client=client):
             row = await found.row(keys, sid)
             if row is not None and status in (None, row.status):
-                rows[row.client_id, row.swarm_name] = _plain(row)
+                rows[row.client_id, row.swarm_name] = _plain(row, await found.records(keys, sid))
             if len(rows) == count:
                 break
         return list(rows.values())
@@ -152,13 +152,15 @@ def _check_names(client: str | None, swarm: str | None) -> None:
         raise typer.BadParameter(f"{swarm!r} can't be the name of a swarm")
 
 
-def _plain(row: SessionRow) -> Row:
+def _plain(row: SessionRow, records: int) -> Row:
     shown = row._asdict()
-    due = shown.pop("expires_at_ms")
+    due, waiting = shown.pop("expires_at_ms"), shown.pop("waiting")
     return {
         "client": shown.pop("client_id"),
         "swarm": shown.pop("swarm_name"),
         **shown,
+        "records": records,
+        "waiting": waiting,
         "expires": None if due is None else moment(due),
     }
 

@@ -16,7 +16,7 @@ from worker.store.links import Links
 #: keys that one SCAN looks at, and entries of a list or stream that one call reads
 _PAGE: Final = 1000
 #: fields of the session hash that a row shows
-_FIELDS: Final = ("status", "holder", "turn", "attempts", "records", "document")
+_FIELDS: Final = ("status", "holder", "turn", "attempts")
 
 
 class SessionRow(NamedTuple):
@@ -28,7 +28,6 @@ class SessionRow(NamedTuple):
     holder: str
     turn: int
     attempts: int
-    records: int
     waiting: int
     expires_at_ms: int | None
 
@@ -102,14 +101,19 @@ class Sessions:
         found = await link.command("HMGET", keys.session(sid), *_FIELDS)
         if found[0] is None:
             return None
-        status, holder, turn, attempts, records = (_text(value) for value in found[:5])
+        status, holder, turn, attempts = (_text(value) for value in found)
         due = await link.command("ZSCORE", keys.sessions, sid) if status == "idle" else None
         swarm_name, client_id = split_sid(sid)
         waiting = await link.command("LLEN", keys.mailbox(sid))
-        numbers = (int(turn or 0), int(attempts or 0), int(records or 0), waiting)
+        numbers = (int(turn or 0), int(attempts or 0), waiting)
         # an idle session remembers its last holder
         holder = holder if status in ("held", "disposing") else ""
         return SessionRow(client_id, swarm_name, status, holder, *numbers, None if due is None else int(float(due)))
+
+    async def records(self, keys: ShardKeys, sid: str) -> int:
+        """Return how many records the history of a session has; 0 where it was overwritten by something else."""
+        (length,) = await self._links.of(keys).batch([("LLEN", keys.history(sid))])
+        return length if isinstance(length, int) else 0
 
     async def export(self, client_id: str, swarm_name: str) -> dict[str, JsonValue] | None:
         """Return everything that is kept of a session as JSON: state, history, outbox, what waits; None = not there."""
@@ -121,15 +125,17 @@ class Sessions:
         document = _json(await link.command("HGET", keys.session(sid), "document") or b"{}")
         state = document if isinstance(document, dict) else {}
         banned = await link.command("SMEMBERS", keys.banned(sid))
+        history = [_json(record) for record in await _list(link, keys.history(sid))]
         return {
             "v": 1,
             **_row_json(row),
+            "records": len(history),
             "activeAgent": state.get("activeAgent"),
             "stack": state.get("stack", []),
             "states": state.get("states", {}),
             "memory": state.get("memory", {}),
             "bans": sorted(policy.decode() for policy in banned),
-            "history": [_json(record) for record in await _list(link, keys.history(sid))],
+            "history": history,
             "outbox": [_json(item) for item in await _outbox(link, keys.outbox(sid))],
             "waiting": [_request_json(parse_record(record)) for record in await _list(link, keys.mailbox(sid))],
             "control": [_request_json(parse_record(record)) for record in await _list(link, keys.control(sid))],

@@ -67,7 +67,7 @@ local function write_events(item)
   end
 end
 
--- Append the records; false when the history is no list, and then nothing was written.
+-- Append the records and return how many there are now; nil when the history is no list, and then nothing was written.
 local function append_history(item)
   local session, count, length = item.session, item.shape.records, 0
   local history_key, first = history_key_prefix .. session.sid, item.at + item.shape.first_record
@@ -79,17 +79,11 @@ local function append_history(item)
     end
   end
   if type(length) ~= 'number' then
-    return false -- and each of the calls was refused
+    return nil -- and each of the calls was refused
   elseif count > 0 then
-    session.records = length
     session.has_new_key = session.has_new_key or length == count
   end
-  return true
-end
-
-local function trim_history(session, shape)
-  call('LTRIM', history_key_prefix .. session.sid, shape.first_kept, '-1')
-  session.records = shape.history_max
+  return length
 end
 
 local function write_bans(item)
@@ -187,10 +181,6 @@ local function list_changes(item)
     fields[n + 1], fields[n + 2] = 'turn', session.turn
     n = n + 2
   end
-  if session.records then
-    fields[n + 1], fields[n + 2] = 'records', texts[session.records] or print_number(session.records)
-    n = n + 2
-  end
   return n
 end
 
@@ -230,19 +220,19 @@ local function write_item(item)
   if session.broken then
     return 'fenced'
   end
-  local count = shape.records
-  if not append_history(item) then
+  local records = append_history(item)
+  if not records then
     session.broken = true
     return 'wrong_type'
   elseif not write_output(item) then
-    if count > 0 then
-      call('LTRIM', history_key_prefix .. session.sid, 0, -count - 1)
+    if records > 0 then
+      call('LTRIM', history_key_prefix .. session.sid, 0, -shape.records - 1)
     end
     session.broken = true
     return 'wrong_type'
   end
-  if session.records and session.records > shape.history_max then
-    trim_history(session, shape)
+  if records > shape.history_max then
+    call('LTRIM', history_key_prefix .. session.sid, shape.first_kept, '-1')
   end
   pop_requests(item)
   if shape.dead then

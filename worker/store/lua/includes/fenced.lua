@@ -38,7 +38,7 @@ local function read_held(sid)
   local session = {
     sid = sid, key = key, status = found[1], fence = found[2], seq = numbers[found[3]] or read_number(found[3]), seq_text = found[3] or '0',
     turn = found[4], control = found[5], expires = found[6], mailbox_popped = 0, control_popped = 0,
-    outbox_key = outbox_key_prefix .. sid, sent = 0, records = false, has_new_key = false, broken = false,
+    outbox_key = outbox_key_prefix .. sid, sent = 0, has_new_key = false, broken = false,
   }
   held_sessions[sid] = session
   return session

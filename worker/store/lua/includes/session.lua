@@ -9,16 +9,14 @@ local function read_session(sid, swarm_name)
     return session
   end
   local key = session_key_prefix .. sid
-  local found = try('HMGET', key, 'status', 'fence', 'attempts', 'turn', 'records', 'holder', 'seq', 'control', 'disposing',
-    'expires')
+  local found = try('HMGET', key, 'status', 'fence', 'attempts', 'turn', 'holder', 'seq', 'control', 'disposing', 'expires')
   if found.err then
     return nil
   end
   session = {
     sid = sid, swarm_name = swarm_name or match(sid, '^[^:]*'), key = key, mailbox_key = mailbox_key_prefix .. sid,
     waiting = false, status = found[1], fence = found[2], attempts = numbers[found[3]] or read_number(found[3]),
-    turn = found[4], records = found[5], holder = found[6], seq = found[7], control = found[8], disposing = found[9],
-    expires = found[10],
+    turn = found[4], holder = found[5], seq = found[6], control = found[7], disposing = found[8], expires = found[9],
   }
   sessions[sid] = session
   return session
