@@ -8,6 +8,7 @@ from typing import Any
 from schemas.events import parse_turn_events
 from schemas.replies import Reply, parse_reply
 from worker import Agent, CompletionMessage, CompletionRequest, Swarm
+from worker.core.history import message_of
 from worker.core.request import AdmittedRequest
 from worker.core.session import Session
 from worker.core.shared import SharedChange, SharedValue
@@ -141,7 +142,7 @@ def events_of(finished: Finished, kind: str) -> list[dict[str, Any]]:
 
 def records_of(finished: Finished) -> list[tuple[str, str]]:
     """Return the new history records as (role, content)."""
-    return [(record["role"], record["content"]) for record in map(json.loads, finished.records)]
+    return [(message.role, message.content) for message in map(message_of, finished.records)]
 
 
 def agent(name: str, completion: Any, **options: Any) -> Agent:

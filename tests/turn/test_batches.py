@@ -1,10 +1,9 @@
 """What a tool knows of the batch that its call belongs to, and what becomes of the batch."""
 
-import json
-
 from tests.turn.recording import Stage, agent, answering, records_of, reply_of, swarm_of
 from worker import CompletionMessage, CompletionRequest, Policy, SessionInfo, ToolCall, Turn, tool
 from worker.completions import EchoCompletion, ScriptedCompletion
+from worker.core.history import message_of
 from worker.turn.corridor import take_turn
 
 
@@ -124,5 +123,5 @@ async def test_a_user_message_that_a_tool_commits_carries_the_payload_given_or_t
     script = ScriptedCompletion([ToolCall("1", "note"), "done"])
     stage = Stage(swarm_of(agent("a", script, tools=[note])))
     finished = await stage.send("execute", message="hi", payload={"of": "the turn"})
-    payloads = {record["content"]: record.get("payload") for record in map(json.loads, finished.records)}
+    payloads = {message.content: message.payload for message in map(message_of, finished.records)}
     assert [payloads[name] for name in ("one", "two", "three")] == [{"of": "the message"}, {"of": "the turn"}, None]

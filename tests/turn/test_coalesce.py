@@ -8,6 +8,7 @@ from typing import Any
 from tests.turn.recording import Stage, agent, answering, contents, records_of, started, swarm_of, trace_of
 from worker import AgentCallbacks, Policy, SwarmCallbacks
 from worker.completions import EchoCompletion, ScriptedCompletion
+from worker.core.history import message_of
 from worker.core.request import AdmittedRequest
 from worker.turn.corridor import finish_interrupted, open_turn, take_turn
 from worker.turn.port import Finished, OpenTurn
@@ -78,7 +79,7 @@ async def test_what_is_superseded_is_committed_as_a_user_message_of_its_own() ->
     stage = Stage(swarm_of(agent("a", EchoCompletion(), callbacks=callbacks)))
     finished = await sent(stage, {"message": "one", "payload": 1}, {"message": "two", "payload": 2})
     assert told == ["committed one", "executed two"]
-    assert [json.loads(record).get("payload") for record in finished.records] == [1, 2, None]
+    assert [message_of(record).payload for record in finished.records] == [1, 2, None]
     assert trace_of(finished) == [
         "execution-bus commit-execution-begin",
         "session-bus commit-user-message",

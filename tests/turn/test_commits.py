@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from tests.turn.recording import Stage, agent, contents, events_of, records_of, reply_of, swarm_of
-from worker import AgentCallbacks
+from worker import AgentCallbacks, Message
 from worker.completions import EchoCompletion, ScriptedCompletion
+from worker.core.history import message_of
 
 
 def plain(*lines: str, **options: Any) -> Stage:
@@ -34,15 +35,9 @@ async def test_a_committed_message_is_in_the_next_view_and_nobody_answers_it(rol
 
 async def test_a_user_message_carries_mode_and_payload() -> None:
     finished = await plain().send("commit-user-message", message="x", payload={"a": 1})
-    assert json.loads(finished.records[0]) == {
-        "role": "user",
-        "content": "x",
-        "agentName": "a",
-        "mode": "user",
-        "payload": {"a": 1},
-    }
+    assert message_of(finished.records[0]) == Message("user", "x", "a", "user", payload={"a": 1})
     finished = await plain().send("commit-user-message", message="x", mode="tool", payload={"a": 1})
-    assert "payload" not in json.loads(finished.records[0])
+    assert message_of(finished.records[0]) == Message("user", "x", "a", "tool")
 
 
 async def test_requested_calls_and_their_outputs_form_a_pair() -> None:

@@ -3,8 +3,9 @@
 import json
 
 from tests.turn.recording import Stage, agent, answering, contents, records_of, reply_of, swarm_of
-from worker import AgentCallbacks, CompletionMessage, SessionInfo, SwarmCallbacks, ToolCall, tool
+from worker import AgentCallbacks, CompletionMessage, Message, SessionInfo, SwarmCallbacks, ToolCall, tool
 from worker.completions import EchoCompletion, ScriptedCompletion
+from worker.core.history import message_of
 
 
 async def test_an_answer_is_replied_and_both_sides_go_to_the_history() -> None:
@@ -13,9 +14,9 @@ async def test_an_answer_is_replied_and_both_sides_go_to_the_history() -> None:
     reply = reply_of(finished)
     assert (reply.status, reply.output, reply.agent_name, reply.turn) == ("completed", "> hi", "a", 1)
     assert (reply.attempts, reply.accepted_at_ms, reply.error) == (1, 1_795_365_313_000, None)
-    assert [json.loads(record) for record in finished.records] == [
-        {"role": "user", "content": "hi", "agentName": "a", "mode": "user"},
-        {"role": "assistant", "content": "> hi", "agentName": "a", "mode": "tool"},
+    assert [message_of(record) for record in finished.records] == [
+        Message("user", "hi", "a", "user"),
+        Message("assistant", "> hi", "a", "tool"),
     ]
     assert finished.document is None
     assert finished.opens
@@ -118,7 +119,7 @@ async def test_tool_mode_marks_the_record_and_drops_the_payload() -> None:
     finished = await Stage(swarm_of(agent("a", EchoCompletion()))).send(
         "execute", message="hi", mode="tool", payload={"x": 1}
     )
-    assert json.loads(finished.records[0]) == {"role": "user", "content": "hi", "agentName": "a", "mode": "tool"}
+    assert message_of(finished.records[0]) == Message("user", "hi", "a", "tool")
 
 
 async def test_a_request_for_another_agent_is_skipped() -> None:

@@ -36,20 +36,37 @@ class _Record(TypedDict, total=False):
 HistoryFilter = Callable[[Message], bool]
 #: records that hide everything before them from the model
 _CUTS = frozenset({"resque", "flush"})
-#: how records begin, as `text_record` writes them
-_CUT = re.compile(r'\{"role":"(?:resque|flush)"')
+#: how records begin, as `text_record` and `message_json` write them
+_CUT = re.compile(r'(?:\[|\{"role":)"(?:resque|flush)"')
+_TEXT_HEAD = re.compile(r'\["(\w+)","([^"]*)",(""(?=[],]))?')
 _HEAD = re.compile(r'\{"role":"(\w+)","content":(""(?=,))?')
 _OWNER = re.compile(r',"agentName":"([^"]*)","mode"')
 
 
 def text_record(role: str, quoted: str, agent_name: str, mode: str) -> str:
-    """Return the record of a plain message, whose content is given as JSON; role, agent and mode are plain names."""
-    return f'{{"role":"{role}","content":{quoted},"agentName":"{agent_name}","mode":"{mode}"}}'
+    """Return the record of a plain message, whose content is given as JSON; role, agent and mode are plain names.
+
+    It is `[role, agentName, content]`, followed by the mode where that is not what the role says already: nearly all
+    records are of this kind, and names of keys would be a third of what they take in Redis.
+    """
+    if mode == _mode_of(role):
+        return f'["{role}","{agent_name}",{quoted}]'
+    return f'["{role}","{agent_name}",{quoted},"{mode}"]'
 
 
 def record_of(message: Message) -> str:
-    """Return the record of any message: JSON with role, content, agentName, mode and what else there is."""
-    record = text_record(message.role, quote(message.content), message.agent_name, message.mode)
+    """Return the record of any message; what has more than a text is written as `message_json`."""
+    if message.tool_calls or message.tool_call_id or message.payload is not None:
+        return message_json(message)
+    return text_record(message.role, quote(message.content), message.agent_name, message.mode)
+
+
+def message_json(message: Message) -> str:
+    """Return a message as a JSON object with role, content, agentName, mode and what else there is."""
+    record = (
+        f'{{"role":"{message.role}","content":{quote(message.content)},'
+        f'"agentName":"{message.agent_name}","mode":"{message.mode}"}}'
+    )
     extra: dict[str, object] = {}
     if message.tool_calls:
         extra["tool_calls"] = [call_json(call) for call in message.tool_calls]
@@ -66,8 +83,11 @@ def call_json(call: ToolCall) -> dict[str, object]:
 
 
 def message_of(record: bytes | str) -> Message:
-    """Read a record; what is missing in it reads as empty, so that an old record never stops a session."""
-    fields: _Record = from_json(record)
+    """Read a record; what is missing in an object reads as empty, so that an old record never stops a session."""
+    fields: _Record | list[str] = from_json(record)
+    if isinstance(fields, list):
+        role, agent_name, content, *mode = fields
+        return Message(role, content, agent_name, mode[0] if mode else _mode_of(role))
     calls = fields.get("tool_calls")
     return Message(
         fields.get("role", ""),
@@ -78,6 +98,16 @@ def message_of(record: bytes | str) -> Message:
         fields.get("tool_call_id", ""),
         fields.get("payload"),
     )
+
+
+def shown(record: JsonValue) -> JsonValue:
+    """Return a record as people read it: with names; what can't be read is returned as it is."""
+    match record:
+        case [str(role), str(agent_name), str(content), *mode]:
+            named = {"role": role, "content": content, "agentName": agent_name}
+            return {**named, "mode": mode[0] if mode else _mode_of(role)}
+        case _:
+            return record
 
 
 def view(
@@ -122,6 +152,10 @@ def left_out(records: Sequence[str], window: int, keeps: Mapping[str, int]) -> l
 
 def _reader_of(record: str) -> str | None:
     """Return which agent's model may see a record: a name, `""` for every agent's, None for none's."""
+    text = _TEXT_HEAD.match(record)
+    if text is not None:
+        role, owner, nothing = text.groups()
+        return None if role == "system" or nothing else owner if role == "tool" else ""
     head = _HEAD.match(record)
     if head is None:
         return ""
@@ -174,6 +208,10 @@ class LazyView(Sequence[Message]):
             records = [message_of(record) for record in chain(self._history, self._records[: self._count])]
             self._messages = [*self._lines, *self._chosen(records)]
         return self._messages
+
+
+def _mode_of(role: str) -> str:
+    return "user" if role == "user" else "tool"
 
 
 def _after_last_cut(records: Iterable[Message]) -> list[Message]:

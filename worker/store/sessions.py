@@ -8,6 +8,7 @@ from pydantic_core import from_json
 
 from schemas.keyspace import ShardKeys, sid_of, split_sid
 from schemas.names import shard_of
+from worker.core.history import shown
 from worker.core.request import AdmittedRequest
 from worker.store.claims import parse_record
 from worker.store.link import Answer, Link, by_name
@@ -125,7 +126,7 @@ class Sessions:
         document = _json(await link.command("HGET", keys.session(sid), "document") or b"{}")
         state = document if isinstance(document, dict) else {}
         banned = await link.command("SMEMBERS", keys.banned(sid))
-        history = [_json(record) for record in await _list(link, keys.history(sid))]
+        history = [shown(_json(record)) for record in await _list(link, keys.history(sid))]
         return {
             "v": 1,
             **_row_json(row),

@@ -21,12 +21,11 @@ def push_text(turn: OpenTurn, role: str, content: str, agent_name: str, mode: st
     """Add a plain message to the history."""
     progress, quoted = turn.progress, quote(content)
     progress.question, progress.quoted = None, (content, quoted)
-    record = text_record(role, quoted, agent_name, mode)
-    turn.records.append(record)
+    turn.records.append(text_record(role, quoted, agent_name, mode))
     if not content or role == "system":
         _take_no_place(turn)
     if turn.all_events:
-        events.pushed(turn, agent_name, record)
+        events.pushed(turn, Message(role, content, agent_name, mode))
 
 
 def cut(turn: OpenTurn, role: str, reason: str, agent_name: str) -> None:
@@ -39,12 +38,11 @@ def cut(turn: OpenTurn, role: str, reason: str, agent_name: str) -> None:
 
 def push(turn: OpenTurn, message: Message) -> None:
     """Add any message to the history."""
-    record = record_of(message)
-    turn.records.append(record)
+    turn.records.append(record_of(message))
     turn.progress.question = None
     if turn.swarm.is_mixed or not (message.content or message.tool_calls):
         _take_no_place(turn)
-    events.pushed(turn, message.agent_name, record)
+    events.pushed(turn, message)
 
 
 def _take_no_place(turn: OpenTurn) -> None:

@@ -6,7 +6,9 @@ even built then.
 
 from collections.abc import Mapping
 
+from worker.core.history import message_json
 from worker.core.json_text import dumps
+from worker.core.messages import Message
 from worker.turn.port import OpenTurn
 
 _NOTHING: Mapping[str, object] = {}
@@ -102,11 +104,11 @@ def output_emitted(turn: OpenTurn, agent_name: str, mode: str, raw: str, result:
         agent_event(turn, agent_name, "emit-output", {"mode": mode, "rawResult": raw}, {"result": result})
 
 
-def pushed(turn: OpenTurn, agent_name: str, record: str) -> None:
-    """Publish a new history record, given as JSON."""
+def pushed(turn: OpenTurn, message: Message) -> None:
+    """Publish a new history record."""
     if turn.all_events:
-        what = f'"type":"push","source":"history-bus","input":{{"message":{record}}},"output":{{}}'
-        _publish(turn, what, f'{{"agentName":"{agent_name}"}}')
+        what = f'"type":"push","source":"history-bus","input":{{"message":{message_json(message)}}},"output":{{}}'
+        _publish(turn, what, f'{{"agentName":"{message.agent_name}"}}')
 
 
 def policy_event(turn: OpenTurn, policy_name: str, kind: str, given: Mapping[str, object] = _NOTHING) -> None:

@@ -1,13 +1,16 @@
 """What a model sees of a history (spec, section 8)."""
 
+import json
 from collections.abc import Sequence
 from functools import partial
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from worker import Message, ToolCall
-from worker.core.history import LazyView, left_out, message_of, record_of, text_record, view
+from worker.core.history import LazyView, left_out, message_json, message_of, record_of, shown, text_record, view
 from worker.core.json_text import quote
 
 ROLES = ("user", "assistant", "system", "developer", "tool", "resque", "flush")
@@ -83,10 +86,35 @@ def test_a_record_reads_back_as_the_message_it_was(message: Message, payload: ob
     assert message_of(record_of(full)) == full
 
 
-def test_a_record_without_extras_has_the_four_plain_keys() -> None:
-    assert text_record("user", quote('a "b"'), "triage", "user") == (
-        '{"role":"user","content":"a \\"b\\"","agentName":"triage","mode":"user"}'
-    )
+@given(messages)
+def test_a_record_that_names_everything_reads_back_too(message: Message) -> None:
+    assert message_of(message_json(message)) == message
+
+
+@given(histories, st.integers(1, 8), st.integers(0, 5), st.integers(0, 5))
+def test_what_a_window_leaves_out_does_not_depend_on_how_the_records_are_written(
+    records: list[Message], window: int, keep_of_a: int, keep_of_b: int
+) -> None:
+    keeps = {"a": keep_of_a, "b": keep_of_b}
+    short, named = (left_out(list(map(write, records)), window, keeps) for write in (record_of, message_json))
+    assert list(map(message_of, short)) == list(map(message_of, named))
+
+
+def test_a_plain_record_names_nothing_and_a_mode_only_where_the_role_does_not_say_it() -> None:
+    assert text_record("user", quote('a "b"'), "triage", "user") == '["user","triage","a \\"b\\""]'
+    assert text_record("assistant", '"c"', "triage", "tool") == '["assistant","triage","c"]'
+    assert text_record("user", '"d"', "triage", "tool") == '["user","triage","d","tool"]'
+
+
+@given(messages, st.none() | st.dictionaries(st.text(max_size=3), st.integers()))
+def test_people_are_shown_a_record_with_names_however_it_is_written(message: Message, payload: object) -> None:
+    full = message._replace(payload=payload)  # type: ignore[arg-type]
+    assert shown(json.loads(record_of(full))) == json.loads(message_json(full))
+
+
+@pytest.mark.parametrize("record", ["text", 7, None, [], ["user"], [1, 2, 3], {"role": "user"}])
+def test_what_is_no_record_is_shown_as_it_is(record: JsonValue) -> None:
+    assert shown(record) == record
 
 
 def test_keep_messages_zero_hides_even_the_question() -> None:
