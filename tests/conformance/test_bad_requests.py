@@ -90,9 +90,10 @@ async def test_a_wrong_body_leaves_a_living_session_as_it_was_and_unknown_keys_a
 ) -> None:
     client = await serve(swarm(agent("a"), policies=[Policy("polite")]))
     await client.ask("hi")
-    before = await client.wire.redis.llen(client.wire.name("history:support:alice"))
+    before = await client.wire.redis.dump(client.wire.name("history:support:alice"))
     for body, _ in WRONG[kind]:
         assert (await client.do(kind, **body))["status"] == "failed"
-    after = await client.wire.redis.llen(client.wire.name("history:support:alice"))
+    after = await client.wire.redis.dump(client.wire.name("history:support:alice"))
+    assert before is not None
     assert before == after
     assert await client.answer("hi", futureKey={"deep": [1]}) == "hi"

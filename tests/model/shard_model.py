@@ -108,7 +108,7 @@ class ShardModel:
         session.journal = {name: value for name, value in session.journal.items() if not name.startswith(prefix)}
         if opens:
             session.turn = (session.turn or 0) + 1
-            session.records += 1
+            session.records += 2
         if not from_control:
             session.attempts = 0 if release else 1
         if release:

@@ -28,7 +28,7 @@ TYPES = {
     "session_key": "hash",
     "mailbox_key": "list",
     "control_key": "list",
-    "history_key": "list",
+    "history_key": "list or string",
     "journal_key": "hash",
     "outbox_key": "stream",
     "banned_key": "set",
@@ -119,7 +119,7 @@ def _faults_of(client: Inspector, key: str) -> Iterator[str]:
         yield f"{key}: no such name in schemas/keyspace.py"
         return
     found = client.type(key).decode()
-    if found not in (TYPES[attribute], "none"):
+    if found not in (*TYPES[attribute].split(" or "), "none"):
         yield f"{key}: a {found}, not a {TYPES[attribute]}"
         return
     yield from _life_faults(client, key, attribute, f"{match['base']}{NAMED_PREFIXES['session_key']}{name}")

@@ -65,6 +65,7 @@ end
 --#include backstop
 --#include reclaim
 --#include admission
+--#include short_history
 --#include claiming
 --#include claim_call
 

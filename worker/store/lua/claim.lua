@@ -43,6 +43,7 @@ end
 --#include session
 --#include backstop
 --#include reclaim
+--#include short_history
 --#include claiming
 --#include claim_call
 

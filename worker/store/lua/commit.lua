@@ -50,6 +50,7 @@ local FIRST_ITEM = 11
 --#include send
 --#include commit_check
 --#include bell
+--#include short_history
 --#include commit_write
 
 local refusal = check_op()

@@ -55,6 +55,17 @@ local function is_kept(session)
   return session.holder == worker_id and session.turn and (numbers[session.seq] or read_number(session.seq)) > kept_since_us
 end
 
+local function read_history(session, window)
+  local history_key = history_key_prefix .. session.sid
+  if session.turn == '1' then
+    local one, two = short_records(history_key)
+    if one then
+      return { one, two }
+    end
+  end
+  return read('LRANGE', history_key, -window, '-1')
+end
+
 -- What is stored of a session that its holder does not remember: see `_read_stored` in worker/store/claims.py. Only for a
 -- head that was begun before there is a fifth part.
 local function stored_of(session)
@@ -63,7 +74,7 @@ local function stored_of(session)
   local window = settings.history_window or 16
   -- A session without a turn has a document if its first turn is parked and somebody brought the answer.
   local document = (turn or session.holder == '') and read('HGET', session.key, 'document') or ''
-  local history = turn and window > 0 and read('LRANGE', history_key_prefix .. sid, -window, '-1') or NOTHING
+  local history = turn and window > 0 and read_history(session, window) or NOTHING
   local banned = settings.has_policies and read('SMEMBERS', banned_key_prefix .. sid) or NOTHING
   answer_bytes = answer_bytes + #document
   if session.attempts <= 1 and session.holder ~= '' then
@@ -73,7 +84,7 @@ local function stored_of(session)
   local journal = read('HGETALL', journal_key_prefix .. sid)
   local begun = read('HMGET', session.key, 'handbacks', 'retries')
   -- Its commit may have been refused for a key that a plain claim does not read: don't run it for nothing once more.
-  read('LLEN', history_key_prefix .. sid)
+  read_history(session, 1)
   read('XLEN', outbox_key_prefix .. sid)
   read('SCARD', banned_key_prefix .. sid)
   return { document, history, banned, journal, begun }

@@ -22,6 +22,8 @@ local function read_shape(text)
   local first_ban = first_of_events + events
   local keeps = cap > 0 and math.min(cap, history_max) or history_max
   return {
+    -- After such a turn, and after none before, the history is a text: see short_history.lua.
+    is_short = opens == 1 and releases == 1 and dispose == 0 and records == 2 and keeps > 1,
     -- What a turn of one message is: for it, checks that only others need are left out.
     is_plain = from_control == 0 and requests == 1 and bans == 0 and journaled == 0,
     from_control = from_control > 0, wakes = from_control == 2, releases = releases == 1, opens = opens == 1, dispose = dispose == 1,

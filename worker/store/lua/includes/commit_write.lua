@@ -67,10 +67,43 @@ local function write_events(item)
   end
 end
 
+-- Make a list of a history that is a text, with the expiry that the other keys of the session have.
+local function unfold_history(session, history_key)
+  local one, two = short_records(history_key)
+  if one then
+    call('DEL', history_key)
+    call('RPUSH', history_key, one, two)
+    if session.expires and session.expires ~= '' then
+      call('PEXPIREAT', history_key, session.expires)
+    end
+  end
+end
+
+-- Tell whether the history may be a text and must be a list after this item.
+local function outgrows_text(item)
+  local turn, shape = item.session.turn, item.shape
+  if turn and turn ~= '1' then
+    return false
+  end
+  return shape.records > 0 or shape.opens and not shape.dispose and ARGV[item.at + 3] ~= '1'
+end
+
+-- Keep the records of a first turn as a text; false when that is not what the item is, or when there is a history.
+local function write_text(item, history_key, first)
+  return not item.session.turn and item.shape.is_short and ARGV[item.at + 3] == '1'
+    and call('SET', history_key, ARGV[first] .. '\n' .. ARGV[first + 1], 'NX')
+end
+
 -- Append the records and return how many there are now; nil when the history is no list, and then nothing was written.
 local function append_history(item)
-  local session, count, length = item.session, item.shape.records, 0
-  local history_key, first = history_key_prefix .. session.sid, item.at + item.shape.first_record
+  local session, shape, count, length = item.session, item.shape, item.shape.records, 0
+  local history_key, first = history_key_prefix .. session.sid, item.at + shape.first_record
+  if write_text(item, history_key, first) then
+    session.has_new_key = true
+    return count
+  elseif outgrows_text(item) then
+    unfold_history(session, history_key)
+  end
   if count == 2 then
     length = try('RPUSH', history_key, ARGV[first], ARGV[first + 1]) -- a plain turn
   else
@@ -214,6 +247,16 @@ local function write_session(item)
   call('HSET', session.key, unpack(fields, 1, n))
 end
 
+-- The records of an item go, of all `records` that are there now.
+local function take_back(item, records)
+  local history_key, count = history_key_prefix .. item.session.sid, item.shape.records
+  if records == count then
+    call('DEL', history_key)
+  else
+    call('LTRIM', history_key, 0, -count - 1)
+  end
+end
+
 -- Returns the status of the item. What may meet a key of a wrong type comes first, so that it can be taken back.
 local function write_item(item)
   local shape, session = item.shape, item.session
@@ -226,7 +269,7 @@ local function write_item(item)
     return 'wrong_type'
   elseif not write_output(item) then
     if records > 0 then
-      call('LTRIM', history_key_prefix .. session.sid, 0, -shape.records - 1)
+      take_back(item, records)
     end
     session.broken = true
     return 'wrong_type'
