@@ -1,6 +1,6 @@
 """A Redis Cluster of a test's own: masters that share all slots, and replicas of the first of them."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Self
 
 import redis as redis_py
@@ -8,7 +8,7 @@ import redis as redis_py
 from schemas.keyspace import ShardKeys
 from tests.helpers.eventually import eventually_sync
 from tests.helpers.server import Server
-from worker.embedded.process import free_port
+from worker.embedded.process import ServerStartError, free_port
 
 SLOTS = 16_384
 #: silence after which a node is taken for dead: while the cluster comes together, which takes no less, and afterwards
@@ -93,10 +93,18 @@ class Cluster:
         self._stack.close()
 
     def _start(self) -> ClusterNode:
-        node = ClusterNode()
+        node = _started()
         self._stack.callback(node.server.stop)
         self._stack.callback(node.client.close)
         return node
+
+
+def _started() -> ClusterNode:
+    """Start a node; each takes two ports, and another process may be faster with one that was free a moment ago."""
+    for _ in range(2):
+        with suppress(ServerStartError):
+            return ClusterNode()
+    return ClusterNode()
 
 
 def _share(index: int, masters: int) -> tuple[int, int]:
