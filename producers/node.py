@@ -8,7 +8,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.exceptions import AuthorizationError, NoPermissionError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as Disconnected
 
-from schemas.cluster import ASK_MODE, ASK_SLOTS, HOPS_MAX, Node, Nodes
+from schemas.cluster import ASK_MODE, ASK_SLOTS, Node, Nodes
 
 
 class _AtNode(AbstractConnection):
@@ -27,13 +27,10 @@ class _AtNode(AbstractConnection):
     async def connect(self) -> None:
         """Connect where the slot is served; raise RedisError."""
         fault: Exception = Disconnected(f"the nodes of the cluster do not agree on who serves slot {self._slot}")
-        for _ in range(HOPS_MAX):
-            node = self._nodes.nearest(self._slot)
+        for node in self._nodes.route_to(self._slot):
             try:
                 await self._connect_to(node)
             except (RedisError, OSError) as error:
-                if self._nodes.nearest(self._slot) == node:
-                    raise  # there is no other one
                 fault = error
             else:
                 if self._nodes.owner(self._slot) in (None, node):

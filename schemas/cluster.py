@@ -5,20 +5,19 @@ the answers in, and so finds the node that serves a slot; on a single server tha
 """
 
 from binascii import crc_hqx
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 #: what to ask a server for its mode: the one command of this kind that no ACL can forbid
 ASK_MODE: Final = ("HELLO",)
 #: what to ask a node of a cluster
 ASK_SLOTS: Final = ("CLUSTER", "SLOTS")
-#: nodes that are asked, each named by the one before, before it is given up that they agree
-HOPS_MAX: Final = 5
-
 #: with these words Redis says that it does not serve a slot, or not now, and that it did not do what was asked
 ELSEWHERE: Final = frozenset(("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "UNBLOCKED"))
 
 _SLOTS: Final = 16_384
+#: nodes that are asked, each named by the one before, before it is given up that they agree
+_HOPS_MAX: Final = 5
 #: what a node names that does not know its own address, or is told to name none: the address that was asked
 _UNNAMED: Final = (None, b"", b"?")
 
@@ -62,6 +61,16 @@ class Nodes:
     def nearest(self, slot: int | None) -> Node:
         """Return whom to ask for a slot: its owner, or else whoever was not in doubt for the longest time."""
         return self.owner(slot) or self._known[0]
+
+    def route_to(self, slot: int | None) -> Iterator[Node]:
+        """Yield whom to ask next, by what is learnt or doubted meanwhile, for as long as there is somebody else."""
+        asked: Node | None = None
+        for _ in range(_HOPS_MAX):
+            node = self.nearest(slot)
+            if node == asked:
+                return
+            yield node
+            asked = node
 
     def learn_mode(self, answer: Any) -> None:
         """Read the answer to `ASK_MODE`."""

@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
 from redis.exceptions import NoPermissionError, ReadOnlyError, RedisError, ResponseError
 
-from schemas.cluster import ASK_MODE, ASK_SLOTS, ELSEWHERE, HOPS_MAX, Node, Nodes
+from schemas.cluster import ASK_MODE, ASK_SLOTS, ELSEWHERE, Node, Nodes
 
 
 def tls_options(url: str) -> dict[str, bool]:
@@ -78,13 +78,10 @@ class _AtNode(AbstractConnection):
         if self.is_connected:
             return
         fault: Exception = Disconnected(f"the nodes of the cluster do not agree on who serves slot {self._slot}")
-        for _ in range(HOPS_MAX):
-            node = self._nodes.nearest(self._slot)
+        for node in self._nodes.route_to(self._slot):
             try:
                 await self._connect_to(node)
             except (RedisError, OSError) as error:
-                if self._nodes.nearest(self._slot) == node:
-                    raise  # there is no other one
                 fault = error
             else:
                 if self._nodes.owner(self._slot) in (None, node):

@@ -67,6 +67,18 @@ def test_a_node_in_doubt_is_asked_last_until_another_one_names_it_again() -> Non
     assert nodes.nearest(5) == SEED, "what the URL names may lead somewhere else by now"
 
 
+def test_the_route_to_a_slot_ends_where_nobody_else_is_left() -> None:
+    nodes = Nodes()
+    nodes.begin_at(SEED)
+    assert list(nodes.route_to(5)) == [SEED]
+    nodes.learn_slots(told((0, 16383, [(b"10.0.0.1", 7001)])), SEED)
+    asked: list[Node] = []
+    for node in nodes.route_to(5):
+        asked.append(node)
+        nodes.doubt(node)
+    assert asked == [ONE, SEED, ONE, SEED, ONE]
+
+
 def test_a_node_without_an_address_is_where_it_was_asked() -> None:
     nodes = Nodes()
     nodes.begin_at(SEED)
