@@ -1,5 +1,7 @@
 """A worker refuses a Redis that it can't work on, says what to change, and has touched nothing until then."""
 
+import asyncio
+
 import pytest
 import redis.asyncio as redis_asyncio
 
@@ -110,3 +112,24 @@ async def test_a_login_that_is_refused_is_78_and_names_the_setting(
     assert await worker.ended() == 78
     assert "correct user and password in SWARMLINE_REDIS_URL" in worker.stderr
     assert "wrong@" not in worker.stderr
+
+
+async def test_a_number_of_a_database_that_is_not_there_is_78(
+    start_server: StartServer, start_worker: StartWorker
+) -> None:
+    worker = start_worker("--redis-url", f"{start_server(tcp=True).url}/99")
+    assert await worker.ended() == 78
+    assert "correct the number of the database in SWARMLINE_REDIS_URL" in worker.stderr
+
+
+async def test_what_is_no_redis_is_78_and_called_so(start_worker: StartWorker) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"<html>")
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        worker = start_worker("--redis-url", f"redis://127.0.0.1:{port}")
+        assert await worker.ended() == 78
+    assert "what answers is no Redis" in worker.stderr

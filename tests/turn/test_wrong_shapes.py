@@ -184,3 +184,17 @@ async def test_streaming_what_is_no_text_is_refused_at_the_call() -> None:
 
     stage = Stage(swarm_of(agent("a", complete)))
     assert (await stage.send("execute", message="hi")).status == "completed"
+
+
+async def test_telling_the_client_what_is_no_text_is_refused_at_the_call() -> None:
+    @tool
+    async def tell(turn: Turn) -> str:
+        with pytest.raises(TypeError, match="emit takes text, not int"):
+            await turn.emit(5)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="notify takes text, not NoneType"):
+            await turn.notify(None)  # type: ignore[arg-type]
+        return "told"
+
+    stage = Stage(swarm_of(agent("a", ScriptedCompletion([ToolCall("1", "tell"), "ok"]), tools=[tell])))
+    assert (await stage.send("execute", message="hi")).status == "completed"
+    assert stage.port.sent == []

@@ -187,7 +187,7 @@ def namespace_faults(name: str, wanted_shards: int, protocol: str, shards: str) 
         what = f"namespace {name!r} speaks protocol {protocol}, this worker {PROTOCOL_VERSION}"
         yield Finding("protocol", Verdict.FAIL, what, "use the matching version or another SWARMLINE_NAMESPACE")
     if shards != str(wanted_shards):
-        what = f"namespace {name!r} was created with {shards} shards, this worker is set to {wanted_shards}"
+        what = f"namespace {name!r} was created with {_counted(shards)}, this worker is set to {wanted_shards}"
         remedy = f"set SWARMLINE_SHARDS={shards}; the number can't be changed later"
         if not shards.isdigit():
             remedy = f"no worker wrote that: restore the field `shards` of {meta_key(name)} as it was"
@@ -233,8 +233,8 @@ def faults_of(findings: Iterable[Finding], *, strict: bool) -> Sequence[Finding]
     return [finding for finding in findings if finding.verdict in refusing]
 
 
-def _counted(shards: int) -> str:
-    return "1 shard" if shards == 1 else f"{shards} shards"
+def _counted(shards: int | str) -> str:
+    return "1 shard" if str(shards) == "1" else f"{shards} shards"
 
 
 def _text(value: Answer) -> str:

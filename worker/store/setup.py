@@ -29,6 +29,10 @@ NOT_ON_CLUSTER = Finding(
 )
 #: what a node of a cluster says to a URL with the number of a database
 NO_DATABASES = "SELECT is not allowed in cluster mode"
+#: what a server says that has no database of that number
+NO_SUCH_DATABASE = "DB index is out of range"
+#: how hiredis begins where a server speaks another protocol
+NO_REDIS = "Protocol error"
 #: how OpenSSL begins
 BAD_CERTIFICATE = "CERTIFICATE_VERIFY_FAILED"
 
@@ -73,6 +77,10 @@ def _told_better(error: QueueUnavailable) -> SwarmlineError:
         return ConfigurationError(
             "connection: a Redis Cluster has one database; leave the number of another one out of SWARMLINE_REDIS_URL"
         )
+    if NO_SUCH_DATABASE in str(error):
+        return ConfigurationError(f"connection: {error}; correct the number of the database in SWARMLINE_REDIS_URL")
+    if NO_REDIS in str(error):
+        return ConfigurationError(f"connection: what answers is no Redis ({error}); correct SWARMLINE_REDIS_URL")
     cause = error.__cause__
     # over a unix socket redis-py wraps a refused password once more
     if any(isinstance(one, AuthenticationError) for one in (cause, cause and cause.__cause__)):

@@ -80,9 +80,11 @@ async def unban(turn: OpenTurn, body: UnbanBody) -> Outcome:
 async def say_to_client(turn: OpenTurn, kind: str, text: str) -> Refused | None:
     """Send an emit or notify from inside a turn; return the refusal if the client gets a ban message instead.
 
-    One that an interrupted attempt of the turn has sent already is not sent again. Raises `Fenced` and
-    `TextTooLargeError`.
+    One that an interrupted attempt of the turn has sent already is not sent again. Raises `Fenced`,
+    `TextTooLargeError`, and `TypeError` for what is no text.
     """
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - a tool calls it
+        raise TypeError(f"{kind} takes text, not {type(text).__name__}")
     check_size(turn, text)
     asked = check_output(turn, text)
     refused = None if asked is None else await asked
