@@ -35,7 +35,7 @@ async def test_two_records_of_a_first_turn_are_one_text_that_expires(stage: Stag
 
 async def test_the_next_claim_brings_both_records(stage: Stage, worker: StagedWorker) -> None:
     await after_one_turn(stage, worker)
-    assert (await next_turn(stage, worker)).history == [record.encode() for record in TURN]
+    assert (await next_turn(stage, worker)).stored.history == [record.encode() for record in TURN]
 
 
 async def test_a_second_turn_makes_a_list_of_them_that_expires_as_before(stage: Stage, worker: StagedWorker) -> None:
@@ -44,7 +44,7 @@ async def test_a_second_turn_makes_a_list_of_them_that_expires_as_before(stage: 
     assert await stage.names(stage.keys.history(SID)) == [*TURN, "[1]", "[2]"]
     assert await life_ms(stage) > TTL_MS
     await stage.push("r-3")
-    assert len((await worker.claim_one()).history) == 4
+    assert len((await worker.claim_one()).stored.history) == 4
 
 
 async def test_a_second_turn_without_records_makes_a_list_too(stage: Stage, worker: StagedWorker) -> None:
@@ -103,7 +103,7 @@ async def test_a_second_turn_whose_holder_died_finds_both_records(
     await next_turn(stage, worker)
     await stage.reclaim(worker, other)
     again = await other.claim_one()
-    assert (again.attempts, again.history) == (2, [record.encode() for record in TURN])
+    assert (again.attempts, again.stored.history) == (2, [record.encode() for record in TURN])
     assert await other.commit(finish(again, records=TURN)) == ["ok"]
     assert await stage.names(stage.keys.history(SID)) == TURN * 2
 
