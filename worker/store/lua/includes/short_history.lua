@@ -5,7 +5,8 @@ local TWO_RECORDS = '^([%[{][^\n]*)\n([%[{][^\n]*)$'
 
 -- Returns both records of a history that is a text; nil when it is none, or one that somebody else wrote.
 local function short_records(history_key)
-  if call('TYPE', history_key).ok == 'string' then
-    return match(call('GET', history_key), TWO_RECORDS)
+  local text = try('GET', history_key)
+  if type(text) == 'string' then
+    return match(text, TWO_RECORDS)
   end
 end
