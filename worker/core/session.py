@@ -29,11 +29,11 @@ Snapshot = tuple[
 class Session:
     """One session; lists and dicts of the document are replaced, never changed in place, so a snapshot costs nothing.
 
-    `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each a
-    JSON object, `history_size` their length together. `system` holds the system records since the last cut: a model is
-    shown them however old they are. `older` holds what else a model may see although the window begins later: records
-    that are not for all models, such as system records, must not push it out (None = there is none; `[]` only while a
-    turn adds such records). `banned` names the policies that ban this client.
+    `turn` counts the turns done so far (0 = fresh). `history` is the window of newest records, oldest first, each as
+    `core.history` writes it, `history_size` their length together. `system` holds the system records since the last
+    cut: a model is shown them however old they are. `older` holds what else a model may see although the window
+    begins later: records that are not for all models, such as system records, must not push it out (None = there is
+    none; `[]` only while a turn adds such records). `banned` names the policies that ban this client.
     """
 
     __slots__ = (
