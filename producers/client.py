@@ -19,7 +19,6 @@ from producers.packing import (
 )
 from producers.replies import Sending
 from producers.stream import Resume, Stream
-from producers.urls import check_urls
 from producers.waiting import give_up, share_result, wait_for_result
 from schemas.keyspace import DEFAULT_NAMESPACE, ShardKeys, sid_of
 from schemas.names import is_request_id
@@ -51,7 +50,8 @@ class Producer(Errands):
         `shards` is only for those who want to be warned when the namespace has another number. A connection without any
         sign of life for `answer_timeout_s` is given up and made anew.
         """
-        check_urls(url, arq_url or url)
+        if arq_url is not None:
+            Address(arq_url)  # else it would be refused when something is first kept there
         if not (connect_timeout_s > 0 and answer_timeout_s > 0):
             raise InvalidRequest("connect_timeout_s and answer_timeout_s must be positive")
         hub = Hub(Address(url, connect_timeout_s, answer_timeout_s), Namespace(namespace, shards))

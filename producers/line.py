@@ -1,10 +1,12 @@
 """One connection to Redis, with explicit time-outs and keepalive, kept open by reconnecting with back-off."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol, Self, cast
+from urllib.parse import urlsplit
 
 import hiredis
 from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection, parse_url
@@ -130,6 +132,10 @@ class Address:
             raise InvalidRequest(_UNREADABLE) from None
         except (TypeError, RedisError) as fault:
             raise InvalidRequest(f"the URL has an option that no connection takes: {fault}") from None
+        parts = urlsplit(self.url)
+        if parts.scheme != "unix" and not re.fullmatch("[0-9]*", parts.path.strip("/")):
+            # redis-py would take database 0; what stands there is not repeated, since it may be a part of a password
+            raise InvalidRequest("behind the host of the URL should stand the number of a database, as in /0")
 
     def at(self, slot: int) -> "Address":
         """Return the address of the node that serves a slot, should this be a Redis Cluster."""
